@@ -1,0 +1,1 @@
+"""The machine: takes records from Kafka, commits each batch once, and publishes what happened."""

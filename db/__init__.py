@@ -1,0 +1,1 @@
+"""The questions that we ask the database, one function each; none of them commits."""

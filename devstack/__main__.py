@@ -1,0 +1,1 @@
+"""`python -m devstack`: fetches what the servers need, once."""

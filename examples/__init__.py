@@ -1,0 +1,1 @@
+"""Programs that show the service at work: the demo and the workflows that open tickets."""

@@ -1,0 +1,1 @@
+"""The business: decides what a request becomes, without Kafka, commit, clock or environment."""

@@ -1,0 +1,1 @@
+"""The schema's history: Alembic migrations, which import nothing of ours."""

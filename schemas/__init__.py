@@ -1,0 +1,1 @@
+"""The wire contract: every message in and out, with the rules that its fields obey."""
