@@ -161,7 +161,7 @@ tickets = Table(
 ticket_messages = Table(
     "ticket_messages",
     metadata,
-    Column("id", UUID(as_uuid=False), nullable=False),
+    Column("id", UUID(as_uuid=False), nullable=False, server_default=func.gen_random_uuid()),
     Column("ticket_id", UUID(as_uuid=False), nullable=False),
     Column("tenant_id", Text, nullable=False),
     Column("sequence", Integer, nullable=False),
