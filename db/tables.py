@@ -40,6 +40,9 @@ metadata = MetaData(
 OPEN_STATUSES = "status IN ('open', 'in_progress', 'waiting')"
 """The predicate of the partial indexes that only concern tickets still being worked on."""
 
+NO_DEAD_LETTER_TOPIC = "The dead letter topic does not exist."
+"""The `publish_error` of dead letters that wait for their topic; any other is final."""
+
 HOT_QUEUE = {
     "autovacuum_vacuum_scale_factor": "0",
     "autovacuum_vacuum_threshold": "1000",
@@ -227,6 +230,8 @@ outbox = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("facts", Integer, nullable=False),
     Column("dead_letters", Integer, nullable=False, server_default=text("0")),
+    # The length of its facts' data, so that the relay takes no more than memory allows.
+    Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     _at("created_at", nullable=False),
     postgresql_with=HOT_QUEUE,
 )
@@ -246,6 +251,9 @@ held_facts = Table(
     Index(
         "ix_held_facts_missing_topic",
         "missing_topic",
+        "tenant_id",
+        "subject_id",
+        "sequence",
         postgresql_where=text("missing_topic IS NOT NULL"),
     ),
     postgresql_with=HOT_QUEUE,
@@ -318,6 +326,20 @@ dead_letters = Table(
         name="state",
     ),
     Index("ix_dead_letters_failed_at", "failed_at"),
+    # Passed on by the relay once their <topic>.dlq exists.
+    Index(
+        "ix_dead_letters_missing_topic",
+        "topic",
+        "partition",
+        "offset",
+        "record_timestamp",
+        postgresql_where=text(f"publish_error = '{NO_DEAD_LETTER_TOPIC}'"),
+    ),
+    Index(
+        "ix_dead_letters_request_id",
+        "request_id",
+        postgresql_where=text("request_id IS NOT NULL"),
+    ),
     Index(
         "ix_dead_letters_outbox_id",
         "outbox_id",
