@@ -1,0 +1,170 @@
+"""Which dependencies answer, and how we wait for one that doesn't: tenacity, in one place.
+
+Down is the default reading of a failure (DESIGN 2.2): only what is known to be about a record, our
+membership in the group or a mistake of ours is not retried here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import asyncpg
+import structlog
+from aiokafka import errors as kafka
+from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
+
+from consumer import clock
+from consumer.metrics import Metrics
+
+Name: TypeAlias = Literal["database", "kafka"]
+
+FIRST_WAIT_SECONDS = 0.05
+LONGEST_WAIT_SECONDS = 2.0
+SECONDS_BETWEEN_LINES = 10.0
+LONGEST_REASON = 300
+
+NOT_KAFKAS_ABSENCE = (
+    kafka.CommitFailedError,
+    kafka.CorruptRecordException,
+    kafka.IllegalArgumentError,
+    kafka.IllegalGenerationError,
+    kafka.IllegalStateError,
+    kafka.InvalidTimestampError,
+    kafka.InvalidTopicError,
+    kafka.MessageSizeTooLargeError,
+    kafka.NoOffsetForPartitionError,
+    kafka.OffsetOutOfRangeError,
+    kafka.OutOfOrderSequenceNumber,
+    kafka.PolicyViolationError,
+    kafka.ProducerClosed,
+    kafka.ProducerFenced,
+    kafka.RebalanceInProgressError,
+    kafka.RecordListTooLargeError,
+    kafka.RecordTooLargeError,
+    kafka.TopicAlreadyExistsError,
+    kafka.UnknownMemberIdError,
+    kafka.UnknownTopicOrPartitionError,
+    kafka.UnsupportedCodecError,
+)
+"""Answers about a record, a topic, our membership or a mistake: Kafka is there."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyState:
+    """One dependency as /readyz shows it; `since` is this machine's time of the last change."""
+
+    is_up: bool
+    since: datetime
+    reason: str | None
+
+
+class Dependencies:
+    """The states of the database and of Kafka; one instance, made in compose."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        now: Callable[[], datetime] = clock.utc_now,
+        seconds: Callable[[], float] = clock.seconds,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._metrics = metrics
+        self._now = now
+        self._seconds = seconds
+        self._sleep = sleep
+        self._logged_at: dict[Name, float] = {}
+        unreached = DependencyState(is_up=False, since=now(), reason="it was not reached yet")
+        self._states: dict[Name, DependencyState] = {"database": unreached, "kafka": unreached}
+        for name in self._states:
+            metrics.dependency_up.labels(name).set(0)
+
+    @property
+    def states(self) -> Mapping[Name, DependencyState]:
+        return self._states
+
+    def is_up(self, name: Name) -> bool:
+        return self._states[name].is_up
+
+    def up(self, name: Name) -> None:
+        """Record that it answered; a change is logged once."""
+        before = self._states[name]
+        if before.is_up:
+            return
+        now = self._now()
+        self._states[name] = DependencyState(is_up=True, since=now, reason=None)
+        self._metrics.dependency_up.labels(name).set(1)
+        was_lost = self._logged_at.pop(name, None) is not None
+        log.info(
+            "dependency.recovered" if was_lost else "dependency.reached",
+            dependency=name,
+            down_seconds=round((now - before.since).total_seconds(), 3),
+        )
+
+    def down(self, name: Name, reason: str | BaseException) -> None:
+        """Record that it does not answer; logged at once, then every ten seconds at most."""
+        text = reason if isinstance(reason, str) else in_one_line(reason)
+        before = self._states[name]
+        since = self._now() if before.is_up else before.since
+        self._states[name] = DependencyState(is_up=False, since=since, reason=text)
+        self._metrics.dependency_up.labels(name).set(0)
+        logged_at = self._logged_at.get(name)
+        if logged_at is None:
+            log.warning("dependency.lost", dependency=name, reason=text)
+        elif self._seconds() - logged_at >= SECONDS_BETWEEN_LINES:
+            log.warning("dependency.awaited", dependency=name, reason=text, since=since.isoformat())
+        else:
+            return
+        self._logged_at[name] = self._seconds()
+
+    def retrying(self, name: Name) -> AsyncRetrying:
+        """Return the policy for calls to `name`: for as long as it is down, try again.
+
+        Waits 0.05 s, doubling to 2 s at most, with full jitter; marks the state on the way. What is
+        no absence of the dependency is raised at once, as it is. Cancel the task to give up.
+        Use: `await deps.retrying("database")(call, argument)`, or `async for attempt in ...:`.
+        """
+
+        def is_worth_another(attempt: RetryCallState) -> bool:
+            outcome = attempt.outcome
+            if outcome is None or not outcome.failed:
+                self.up(name)
+                return False
+            error = outcome.exception()
+            if error is None or not is_absence(name, error):
+                return False
+            self.down(name, error)
+            self._metrics.retries.labels(name).inc()
+            return True
+
+        return AsyncRetrying(
+            sleep=self._sleep,
+            wait=wait_random_exponential(
+                multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS, min=FIRST_WAIT_SECONDS / 2
+            ),
+            retry=is_worth_another,
+            reraise=True,
+        )
+
+
+def is_absence(name: Name, error: BaseException) -> bool:
+    """Whether the error means that the dependency can't do its work now."""
+    match name:
+        case "database":
+            return isinstance(
+                error, (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+            )
+        case "kafka":
+            return isinstance(error, (OSError, TimeoutError, kafka.KafkaError)) and not isinstance(
+                error, NOT_KAFKAS_ABSENCE
+            )
+
+
+def in_one_line(error: BaseException) -> str:
+    """Say an error in one line, for a log field and for /readyz."""
+    text = " ".join(str(error).split()) or "no answer in time"
+    return f"{type(error).__name__}: {text}"[:LONGEST_REASON]
