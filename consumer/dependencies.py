@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-import asyncpg
 import structlog
 from aiokafka import errors as kafka
 from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
 
 from consumer import clock
 from consumer.metrics import Metrics
+from db.errors import Remedy, remedy
 
 Name: TypeAlias = Literal["database", "kafka"]
 
@@ -153,13 +153,13 @@ class Dependencies:
 
 def is_absence(name: Name, error: BaseException) -> bool:
     """Whether the error means that the dependency can't do its work now."""
+    if not isinstance(error, Exception):  # we were cancelled, or told to stop
+        return False
     match name:
         case "database":
-            return isinstance(
-                error, (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
-            )
+            return remedy(error) is Remedy.WAIT
         case "kafka":
-            return isinstance(error, (OSError, TimeoutError, kafka.KafkaError)) and not isinstance(
+            return isinstance(error, (OSError, kafka.KafkaError)) and not isinstance(
                 error, NOT_KAFKAS_ABSENCE
             )
 
