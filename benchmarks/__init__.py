@@ -1,1 +1,1 @@
-"""Measurements on real servers: how fast, how much processor time, and how many statements."""
+"""How fast the service is on this machine, what it costs, and what the naive way costs."""

@@ -1,0 +1,83 @@
+"""The harness's own questions to the database: counters, and customers to know."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import asyncpg
+
+from benchmarks.load import customers
+
+_Answer = TypeVar("_Answer")
+
+_ROWS = """
+SELECT coalesce(sum(n_tup_ins), 0)::bigint, coalesce(sum(n_tup_upd), 0)::bigint,
+       coalesce(sum(n_tup_del), 0)::bigint
+FROM pg_stat_user_tables
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What was written since the database was made; a dead tuple is an updated or deleted row."""
+
+    inserted: int
+    updated: int
+    deleted: int
+
+    def since(self, earlier: "Rows") -> "Rows":
+        return Rows(
+            self.inserted - earlier.inserted,
+            self.updated - earlier.updated,
+            self.deleted - earlier.deleted,
+        )
+
+
+def ask(url: str, question: Callable[["asyncpg.Connection"], Awaitable[_Answer]]) -> _Answer:
+    async def answer() -> _Answer:
+        connection = await asyncpg.connect(url)
+        try:
+            return await question(connection)
+        finally:
+            await connection.close()
+
+    return asyncio.run(answer())
+
+
+def count_rows(url: str) -> Rows:
+    """Exact only while nobody else is connected: a session reports its rows up to 10 s late."""
+    found = ask(url, lambda connection: connection.fetchrow(_ROWS))
+    return Rows(*found)
+
+
+def wal_position(url: str) -> int:
+    """Bytes of write-ahead log that the whole server has written."""
+    query = "SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+    return int(ask(url, lambda connection: connection.fetchval(query)))
+
+
+def server_version(url: str) -> str:
+    return str(ask(url, lambda connection: connection.fetchval("SHOW server_version")))
+
+
+def checkpoint(url: str) -> None:
+    """Every run starts from a checkpoint, so that none pays for the one before."""
+    with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
+        ask(url, lambda connection: connection.execute("CHECKPOINT"))
+
+
+def add_customers(url: str) -> None:
+    known = customers()
+    ask(
+        url,
+        lambda connection: connection.execute(
+            "INSERT INTO customers (id, tenant_id, name, status, updated_at) "
+            "SELECT id, tenant_id, 'Customer', 'active', now() "
+            "FROM unnest($1::uuid[], $2::text[]) AS known (id, tenant_id)",
+            [customer.id for customer in known],
+            [customer.tenant_id for customer in known],
+        ),
+    )
+    ask(url, lambda connection: connection.execute("ANALYZE customers"))

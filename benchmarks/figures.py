@@ -1,0 +1,120 @@
+"""What is measured of whom, in which order: one run of `python -m benchmarks`."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from benchmarks.ceiling import Ceiling, measure_ceiling
+from benchmarks.latency import Latency, measure_latency
+from benchmarks.program import (
+    NAIVE,
+    PRODUCT,
+    TWO_WORKERS,
+    Contestant,
+    migrated_database,
+    site,
+    started,
+)
+from benchmarks.recovery import Recovery, measure_recovery
+from benchmarks.throughput import Throughput, measure_throughput, warmed_up
+from benchmarks.traffic import TrafficCount, count_traffic
+from devstack.databases import drop_database
+from devstack.stack import Stack
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    tickets: int
+    warm_up: int
+    steady_seconds: int
+    rates: tuple[int, ...]
+    """Requests per second of the latency runs."""
+
+
+FULL = {
+    PRODUCT: Sizes(100_000, 5_000, 20, (200, 2_000)),
+    TWO_WORKERS: Sizes(100_000, 5_000, 20, (200, 2_000)),
+    NAIVE: Sizes(5_000, 500, 20, (200,)),
+}
+QUICK = {
+    PRODUCT: Sizes(2_000, 200, 2, (100,)),
+    TWO_WORKERS: Sizes(2_000, 200, 2, (100,)),
+    NAIVE: Sizes(200, 50, 2, (20,)),
+}
+
+
+@dataclass(slots=True)
+class Figures:
+    """One contestant's; None or empty is what was not measured of it."""
+
+    throughput: Throughput | None = None
+    ceiling: Ceiling | None = None
+    latencies: tuple[Latency, ...] = ()
+    traffic: TrafficCount | None = None
+    recovery: Recovery | None = None
+
+
+_Measure = Callable[[Stack, Contestant, Sizes, Figures], None]
+
+
+def _throughput(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figures) -> None:
+    with site(stack, contestant) as place:
+        figures.throughput = measure_throughput(place, tickets=sizes.tickets, warm_up=sizes.warm_up)
+        if contestant is PRODUCT:
+            empty = migrated_database(stack)
+            try:
+                figures.ceiling = measure_ceiling(place.database_url, empty)
+            finally:
+                drop_database(empty)
+
+
+def _latency(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figures) -> None:
+    with site(stack, contestant) as place, started(place) as program:
+        warmed_up(place, program, sizes.warm_up)
+        figures.latencies = tuple(
+            measure_latency(place, per_second=rate, seconds=sizes.steady_seconds)
+            for rate in sizes.rates
+        )
+
+
+def _traffic(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figures) -> None:
+    with site(stack, contestant) as place:
+        figures.traffic = count_traffic(place, tickets=sizes.tickets, warm_up=sizes.warm_up)
+
+
+def _recovery(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figures) -> None:
+    with site(stack, contestant) as place:
+        figures.recovery = measure_recovery(place, tickets=sizes.tickets, warm_up=sizes.warm_up)
+
+
+_MEASURES: dict[str, _Measure] = {
+    "throughput": _throughput,
+    "latency": _latency,
+    "traffic": _traffic,
+    "recovery": _recovery,
+}
+MEASURES = tuple(_MEASURES)
+CONTESTANTS = {"product": PRODUCT, "workers": TWO_WORKERS, "naive": NAIVE}
+
+
+def measure(
+    stack: Stack,
+    sizes: dict[Contestant, Sizes],
+    *,
+    measures: Collection[str],
+    contestants: Collection[str],
+    tell: Callable[[str], None],
+) -> dict[str, Figures]:
+    """The named measures of the named contestants, by the contestant's own name.
+
+    `tell` hears what is being measured. Raises ProgramFailed or NothingMoves.
+    """
+    found: dict[str, Figures] = {}
+    for short_name, contestant in CONTESTANTS.items():
+        if short_name not in contestants:
+            continue
+        figures = found[contestant.name] = Figures()
+        for name, run in _MEASURES.items():
+            if name in measures and (contestant is not TWO_WORKERS or name == "throughput"):
+                tell(f"{contestant.name}: {name}")
+                run(stack, contestant, sizes[contestant], figures)
+    return found
