@@ -101,7 +101,7 @@ def target(url: str) -> Target:
 
 
 def server_settings(
-    application_name: str, *, pooler: bool, command_timeout: float
+    application_name: str, *, pooler: bool, command_timeout: float | None
 ) -> dict[str, str]:
     """What each connection sets at start. PgBouncer refuses all but the first two."""
     everywhere = {"application_name": application_name[:63], "timezone": "UTC"}
@@ -109,7 +109,7 @@ def server_settings(
         return everywhere
     return everywhere | {
         "jit": "off",  # compiling costs more than any of our statements
-        "statement_timeout": str(int(command_timeout * 1000)),
+        "statement_timeout": str(int((command_timeout or 0) * 1000)),
         "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_SECONDS * 1000),
     }
 
@@ -119,7 +119,7 @@ async def connect(
     *,
     pooler: bool = False,
     application_name: str = "isp-ticketing",
-    command_timeout: float = COMMAND_SECONDS,
+    command_timeout: float | None = COMMAND_SECONDS,
 ) -> asyncpg.Connection:
     """One connection outside any pool, for work that keeps it (LISTEN) or needs only one."""
     aim = target(url)
@@ -168,12 +168,21 @@ async def open_pool(
 
 
 def engine(
-    url: str, *, pooler: bool = False, application_name: str = "isp-ticketing"
+    url: str,
+    *,
+    pooler: bool = False,
+    application_name: str = "isp-ticketing",
+    command_timeout: float | None = COMMAND_SECONDS,
 ) -> AsyncEngine:
     """SQLAlchemy over the same connections: its own dialect refuses `?sslmode=`."""
 
     async def open_connection() -> asyncpg.Connection:
-        return await connect(url, pooler=pooler, application_name=application_name)
+        return await connect(
+            url,
+            pooler=pooler,
+            application_name=application_name,
+            command_timeout=command_timeout,
+        )
 
     return create_async_engine(
         "postgresql+asyncpg://",
