@@ -78,6 +78,7 @@ class Dependencies:
         self._seconds = seconds
         self._sleep = sleep
         self._logged_at: dict[Name, float] = {}
+        self._all_up_at = seconds()
         unreached = DependencyState(is_up=False, since=now(), reason="it was not reached yet")
         self._states: dict[Name, DependencyState] = {"database": unreached, "kafka": unreached}
         for name in self._states:
@@ -90,6 +91,12 @@ class Dependencies:
     def is_up(self, name: Name) -> bool:
         return self._states[name].is_up
 
+    def seconds_answering(self) -> float:
+        """Return for how long all have answered without a break; 0 while one doesn't."""
+        if not all(state.is_up for state in self._states.values()):
+            return 0.0
+        return self._seconds() - self._all_up_at
+
     def up(self, name: Name) -> None:
         """Record that it answered; a change is logged once."""
         before = self._states[name]
@@ -98,6 +105,7 @@ class Dependencies:
         now = self._now()
         self._states[name] = DependencyState(is_up=True, since=now, reason=None)
         self._metrics.dependency_up.labels(name).set(1)
+        self._all_up_at = self._seconds()
         was_lost = self._logged_at.pop(name, None) is not None
         log.info(
             "dependency.recovered" if was_lost else "dependency.reached",

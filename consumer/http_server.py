@@ -1,0 +1,148 @@
+"""A few lines of HTTP/1.1: three pages for probes and Prometheus, and nothing a caller can break.
+
+Each connection carries one request and is closed, whatever came in.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import orjson
+import structlog
+
+PLAIN = "text/plain; charset=utf-8"
+JSON = "application/json"
+LONGEST_HEAD = 16 * 1024
+SECONDS_FOR_A_REQUEST = 5.0
+MOST_CONNECTIONS = 64
+END_OF_HEAD = b"\r\n\r\n"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a path answers with."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+
+
+Pages = Mapping[str, Callable[[], Awaitable[Page]]]
+
+
+class CannotListen(OSError):
+    """HTTP can't listen on {host}:{port}: {reason}."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"HTTP can't listen on {host}:{port} ({reason}); give TICKETING_HTTP_HOST an address of"
+            " this machine and TICKETING_HTTP_PORT a free port (0 picks one)."
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the port before anything else starts; raises CannotListen."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, *_, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+        return socket.create_server(address, family=family)
+    except OSError as error:
+        raise CannotListen(host, port, error.strerror or str(error)) from None
+
+
+@asynccontextmanager
+async def serving(listener: socket.socket, pages: Pages) -> AsyncIterator[str]:
+    """Serve until the block ends; yields the address as host:port."""
+    connections: set[asyncio.Task[None]] = set()
+
+    async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or len(connections) >= MOST_CONNECTIONS:
+            writer.transport.abort()
+            return
+        connections.add(task)
+        try:
+            await _serve_one(reader, writer, pages)
+        finally:
+            connections.discard(task)
+
+    server = await asyncio.start_server(on_connection, sock=listener, limit=LONGEST_HEAD)
+    host, port = listener.getsockname()[:2]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    log.info("http.listening", address=address, paths=sorted(pages))
+    try:
+        yield address
+    finally:
+        server.close()
+        for task in connections:
+            task.cancel()
+
+
+async def _serve_one(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pages: Pages
+) -> None:
+    with suppress(OSError):  # the caller went away, or was too slow: its own affair
+        try:
+            async with asyncio.timeout(SECONDS_FOR_A_REQUEST):
+                head = await _head(reader)
+            if head:
+                method, page = await _answer(head, pages)
+                writer.write(_rendered(page, with_body=method != "HEAD"))
+            async with asyncio.timeout(SECONDS_FOR_A_REQUEST):
+                await writer.drain()
+        finally:
+            writer.close()
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    """Read up to the empty line; b"" where none came before the end, or before 16 KiB."""
+    try:
+        return await reader.readuntil(END_OF_HEAD)
+    except asyncio.LimitOverrunError:
+        return b"- - -"
+    except asyncio.IncompleteReadError as error:
+        return b"- - -" if error.partial else b""
+
+
+async def _answer(head: bytes, pages: Pages) -> tuple[str, Page]:
+    """Return the method and its page; a page that fails is a 500 and a log line."""
+    words = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):  # noqa: PLR2004 - method, path, version
+        return "", _plain(HTTPStatus.BAD_REQUEST)
+    method, target, _ = words
+    if method not in {"GET", "HEAD"}:
+        return method, _plain(HTTPStatus.METHOD_NOT_ALLOWED)
+    make = pages.get(target.partition("?")[0])
+    if make is None:
+        return method, _plain(HTTPStatus.NOT_FOUND)
+    try:
+        return method, await make()
+    except Exception:
+        log.exception("http.page_failed", path=target.partition("?")[0])
+        return method, _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def json_page(is_good: bool, document: Mapping[str, object]) -> Page:  # noqa: FBT001 - the one question
+    """200 where it is good, else 503; the reasons are in the document either way."""
+    status = HTTPStatus.OK if is_good else HTTPStatus.SERVICE_UNAVAILABLE
+    return Page(status, JSON, orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _plain(status: HTTPStatus) -> Page:
+    return Page(status, PLAIN, f"{status.phrase}\n".encode())
+
+
+def _rendered(page: Page, *, with_body: bool) -> bytes:
+    allow = "Allow: GET, HEAD\r\n" if page.status is HTTPStatus.METHOD_NOT_ALLOWED else ""
+    head = (
+        f"HTTP/1.1 {page.status} {page.status.phrase}\r\n"
+        f"Content-Type: {page.content_type}\r\n"
+        f"Content-Length: {len(page.body)}\r\n"
+        f"{allow}Connection: close\r\n\r\n"
+    )
+    return head.encode() + (page.body if with_body else b"")
