@@ -27,7 +27,7 @@ APPLICATION_NAME = "ticketing migrate"
 MIGRATION_LOCK = 5_283_064_119_718_253_401
 """The advisory lock of `ticketing migrate`: any number that nobody else uses in the database."""
 
-LOCK_SECONDS = 5
+LOCK_MILLISECONDS = 5000
 PATIENCE_SECONDS = 300
 
 LOCKED = frozenset({"55P03", "40P01"})
@@ -69,6 +69,7 @@ async def upgrade(
     rights: Rights = Rights.SERVICE,
     on_wait: Callable[[], None] = lambda: None,
     patience_seconds: float = PATIENCE_SECONDS,
+    lock_milliseconds: int = LOCK_MILLISECONDS,
 ) -> Upgraded:
     """Migrate to head, and grant in the same transaction.
 
@@ -84,7 +85,7 @@ async def upgrade(
     )
     database = _database(url, pooler=pooler)
     try:
-        return await attempts(_upgrade_once, database, grant_to, rights)
+        return await attempts(_upgrade_once, database, grant_to, rights, lock_milliseconds)
     finally:
         await database.dispose()
 
@@ -110,9 +111,11 @@ def sql(*, grant_to: str | None = None, rights: Rights = Rights.SERVICE) -> str:
     return written.getvalue()
 
 
-async def _upgrade_once(database: AsyncEngine, grant_to: str | None, rights: Rights) -> Upgraded:
+async def _upgrade_once(
+    database: AsyncEngine, grant_to: str | None, rights: Rights, lock_milliseconds: int
+) -> Upgraded:
     async with database.begin() as connection:
-        await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+        await connection.execute(text(f"SET LOCAL lock_timeout = {lock_milliseconds}"))
         await connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
         before = await connection.run_sync(_state)
         if before.pending:
@@ -123,10 +126,15 @@ async def _upgrade_once(database: AsyncEngine, grant_to: str | None, rights: Rig
         return Upgraded(before, left_to_do)
 
 
-def _run_migrations(connection: Connection) -> None:
+def config_for(connection: Connection) -> Config:
+    """Alembic's settings for its commands over an open connection."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
+
+
+def _run_migrations(connection: Connection) -> None:
+    command.upgrade(config_for(connection), "head")
 
 
 def _state(connection: Connection) -> SchemaState:

@@ -268,6 +268,7 @@ def create_outbox() -> None:
         bigint("id", null=False),
         integer("facts", null=False),
         integer("dead_letters", null=False, default="0"),
+        column("bytes", sa.BigInteger(), null=False, default="0"),
         at("created_at", null=False),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         postgresql_with=HOT_QUEUE,
@@ -289,7 +290,7 @@ def create_held_facts() -> None:
     create_index(
         "ix_held_facts_missing_topic",
         "held_facts",
-        ["missing_topic"],
+        ["missing_topic", "tenant_id", "subject_id", "sequence"],
         "missing_topic IS NOT NULL",
     )
 
@@ -348,6 +349,12 @@ def create_dead_letters() -> None:
         postgresql_with=APPEND_ONLY,
     )
     create_index("ix_dead_letters_failed_at", "dead_letters", ["failed_at"])
+    create_index(
+        "ix_dead_letters_missing_topic",
+        "dead_letters",
+        ["topic", "partition", "offset", "record_timestamp"],
+        "publish_error = 'The dead letter topic does not exist.'",
+    )
     create_index(
         "ix_dead_letters_outbox_id", "dead_letters", ["outbox_id"], "outbox_id IS NOT NULL"
     )
