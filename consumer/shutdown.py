@@ -16,7 +16,10 @@ from typing import Self
 import structlog
 
 SHARE_FOR_FINISHING = 0.8
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+URGENT_WHEN_REPEATED = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (*URGENT_WHEN_REPEATED, signal.SIGHUP)
+"""SIGHUP (the terminal or the parent is gone) asks too, but never ends at once."""
+
 EXIT_OF_A_SIGNAL = 128
 EXIT_AFTER_EXPIRY = 1
 
@@ -60,7 +63,7 @@ class Shutdown:
         self._last_resort.start()  # a thread: it must work while the loop stands still
 
     def _on_signal(self, which: signal.Signals) -> None:
-        if self.requested.is_set():
+        if self.requested.is_set() and which in URGENT_WHEN_REPEATED:
             log.warning("shutdown.forced", reason=which.name)
             self._end(EXIT_OF_A_SIGNAL + which)
             return

@@ -31,6 +31,8 @@ class SettingDoc:
 class SettingsRefused(Exception):
     """The settings can't be used; `problems` holds one sentence for each."""
 
+    exit_code = 2
+
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))
