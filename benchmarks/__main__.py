@@ -16,6 +16,7 @@ from devstack.server import ServerFailed
 from devstack.stack import running
 
 _PIPED_COLUMNS = 120
+_BROKER_WARM_UP_SECONDS = 10
 
 
 def _arguments() -> argparse.Namespace:
@@ -43,6 +44,7 @@ def main() -> int:
                 sizes,
                 measures=arguments.only,
                 contestants=arguments.of,
+                broker_warm_up_seconds=0 if arguments.quick else _BROKER_WARM_UP_SECONDS,
                 tell=lambda what: progress.print(f"measuring {what}", highlight=False),
             )
     except (ServerMissing, ServerFailed, ProgramFailed, NothingMoves) as error:

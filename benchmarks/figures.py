@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from benchmarks.broker import warm_up_broker
 from benchmarks.ceiling import Ceiling, measure_ceiling
 from benchmarks.latency import Latency, measure_latency
 from benchmarks.program import (
@@ -102,12 +103,15 @@ def measure(
     *,
     measures: Collection[str],
     contestants: Collection[str],
+    broker_warm_up_seconds: int,
     tell: Callable[[str], None],
 ) -> dict[str, Figures]:
     """The named measures of the named contestants, by the contestant's own name.
 
     `tell` hears what is being measured. Raises ProgramFailed or NothingMoves.
     """
+    tell("nothing yet: the broker warms up")
+    warm_up_broker(stack.kafka.bootstrap_servers, seconds=broker_warm_up_seconds)
     found: dict[str, Figures] = {}
     for short_name, contestant in CONTESTANTS.items():
         if short_name not in contestants:
