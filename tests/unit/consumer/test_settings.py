@@ -123,8 +123,8 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
             "REQUEST_TOPICS",
             "x.dlq",
             (
-                "is refused: the entry 'x.dlq' is a dead letter topic, which is never consumed; give a"
-                " comma list of topic names or of patterns that start with ^."
+                "is refused: the entry 'x.dlq' is a dead letter topic, which is never consumed;"
+                " give a comma list of topic names or of patterns that start with ^."
             ),
         ),
         (
@@ -251,8 +251,8 @@ def test_a_topic_has_one_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert refusals() == (
         (
-            "TICKETING_CHANGE_TOPICS names 'ticket.requested', as does TICKETING_REQUEST_TOPICS; give"
-            " it to one of them."
+            "TICKETING_CHANGE_TOPICS names 'ticket.requested', as does TICKETING_REQUEST_TOPICS;"
+            " give it to one of them."
         ),
     )
 

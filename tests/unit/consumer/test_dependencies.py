@@ -1,0 +1,183 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from aiokafka import errors as kafka
+from structlog.testing import capture_logs
+
+from consumer.dependencies import Dependencies, is_absence
+from consumer.metrics import Metrics
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock that moves only while somebody sleeps on it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def dependencies(clock: FakeClock, metrics: Metrics) -> Dependencies:
+    return Dependencies(metrics, now=clock.now, seconds=lambda: clock.seconds, sleep=clock.sleep)
+
+
+class Flaky:
+    """A call that fails so many times before it succeeds."""
+
+    def __init__(self, failures: int, error: BaseException) -> None:
+        self.left = failures
+        self.error = error
+
+    async def __call__(self, answer: str) -> str:
+        if self.left:
+            self.left -= 1
+            raise self.error
+        return answer
+
+
+def test_nothing_is_up_before_it_was_reached(dependencies: Dependencies) -> None:
+    assert not dependencies.is_up("database")
+    assert dependencies.states["kafka"].reason == "it was not reached yet"
+    assert dependencies.seconds_answering() == 0
+
+
+async def test_a_call_is_repeated_until_the_dependency_answers(
+    dependencies: Dependencies, clock: FakeClock, metrics: Metrics
+) -> None:
+    call = Flaky(12, ConnectionRefusedError("no"))
+
+    with capture_logs() as lines:
+        assert await dependencies.retrying("database")(call, "answer") == "answer"
+
+    assert len(clock.slept) == 12
+    assert all(0.02 <= seconds <= 2 for seconds in clock.slept)
+    assert dependencies.is_up("database")
+    assert lines[0]["event"] == "dependency.lost"
+    assert lines[-1]["event"] == "dependency.recovered"
+    assert len(lines) <= 2 + sum(clock.slept) / 10
+    assert metrics.registry.get_sample_value(
+        "ticketing_retries_total", {"dependency": "database"}
+    ) == pytest.approx(12)
+
+
+async def test_a_long_absence_is_told_every_ten_seconds(
+    dependencies: Dependencies, clock: FakeClock
+) -> None:
+    with capture_logs() as lines:
+        for _ in range(61):
+            dependencies.down("kafka", "no broker")
+            clock.seconds += 0.5
+
+    assert [line["event"] for line in lines] == ["dependency.lost", *["dependency.awaited"] * 3]
+
+
+def test_the_time_of_a_loss_and_its_latest_reason_are_kept(
+    dependencies: Dependencies, clock: FakeClock
+) -> None:
+    dependencies.up("database")
+    clock.seconds = 5
+    dependencies.down("database", "first")
+    clock.seconds = 9
+    dependencies.down("database", TimeoutError())
+
+    state = dependencies.states["database"]
+
+    assert (state.is_up, state.since) == (False, START + timedelta(seconds=5))
+    assert state.reason == "TimeoutError: no answer in time"
+
+
+def test_answering_counts_from_the_last_recovery(
+    dependencies: Dependencies, clock: FakeClock
+) -> None:
+    dependencies.up("database")
+    clock.seconds = 10
+    dependencies.up("kafka")
+    clock.seconds = 17
+    dependencies.up("kafka")
+    assert dependencies.seconds_answering() == 7
+
+    dependencies.down("database", "gone")
+    assert dependencies.seconds_answering() == 0
+
+
+async def test_what_is_no_absence_is_raised_as_it_is(
+    dependencies: Dependencies, clock: FakeClock
+) -> None:
+    error = asyncpg.DataError("bad")
+    error.sqlstate = "22000"
+
+    with pytest.raises(asyncpg.DataError) as caught:
+        await dependencies.retrying("database")(Flaky(1, error), "answer")
+
+    assert caught.value is error
+    assert clock.slept == []
+
+
+async def test_a_cancelled_wait_ends(dependencies: Dependencies) -> None:
+    with pytest.raises(asyncio.CancelledError):
+        await dependencies.retrying("database")(Flaky(1, asyncio.CancelledError()), "answer")
+
+
+async def test_the_loop_form_marks_the_state_too(
+    dependencies: Dependencies, clock: FakeClock
+) -> None:
+    call = Flaky(2, kafka.KafkaConnectionError("no broker"))
+
+    async for attempt in dependencies.retrying("kafka"):
+        with attempt:
+            await call("answer")
+
+    assert len(clock.slept) == 2
+    assert dependencies.is_up("kafka")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        kafka.KafkaConnectionError("no broker"),
+        kafka.NodeNotReadyError("not yet"),
+        kafka.RequestTimedOutError(),
+        kafka.TopicAuthorizationFailedError("topic"),
+        kafka.NotEnoughReplicasError(),
+        ConnectionResetError(),
+        TimeoutError(),
+    ],
+)
+def test_a_broker_that_cannot_work_is_absent(error: Exception) -> None:
+    assert is_absence("kafka", error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        kafka.MessageSizeTooLargeError(),
+        kafka.CommitFailedError(),
+        kafka.UnknownTopicOrPartitionError(),
+        kafka.OutOfOrderSequenceNumber(),
+        ValueError("ours"),
+        KeyboardInterrupt(),
+    ],
+)
+def test_an_answer_of_the_broker_is_no_absence(error: BaseException) -> None:
+    assert not is_absence("kafka", error)
