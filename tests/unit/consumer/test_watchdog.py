@@ -15,11 +15,10 @@ async def test_a_loop_that_stands_still_is_told_with_where_it_is() -> None:
     moved = asyncio.Event()
 
     def on_line(_: object, __: str, event: EventDict) -> EventDict:
-        match event["event"]:
-            case "loop.stood_still":
-                told.set()
-            case "loop.moved_again":
-                loop.call_soon_threadsafe(moved.set)
+        if event["event"] == "loop.stood_still":
+            told.set()
+        else:
+            loop.call_soon_threadsafe(moved.set)
         return event
 
     with capture_logs(processors=[on_line]) as lines, loop_watched(metrics, limit_seconds=0.02):
