@@ -110,8 +110,9 @@ def measure(
 
     `tell` hears what is being measured. Raises ProgramFailed or NothingMoves.
     """
-    tell("nothing yet: the broker warms up")
-    warm_up_broker(stack.kafka.bootstrap_servers, seconds=broker_warm_up_seconds)
+    if broker_warm_up_seconds:
+        tell("nothing yet: the broker warms up")
+        warm_up_broker(stack.kafka.bootstrap_servers, seconds=broker_warm_up_seconds)
     found: dict[str, Figures] = {}
     for short_name, contestant in CONTESTANTS.items():
         if short_name not in contestants:
