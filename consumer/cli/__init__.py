@@ -1,0 +1,1 @@
+"""The commands of `ticketing`, one module each; heavy imports happen inside them."""
