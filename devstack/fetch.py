@@ -46,8 +46,7 @@ def fetch_jars(what: str, directory: Path, *artifacts: str) -> Path:
         return directory
     CACHE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as work:
-        wanted = "\n    ".join(_DEPENDENCY.format(*artifact.split(":")) for artifact in artifacts)
-        (Path(work) / "pom.xml").write_text(_POM.format(dependencies=wanted))
+        (Path(work) / "pom.xml").write_text(pom(*artifacts))
         done = subprocess.run(
             ["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"],  # noqa: S607  the one on the path
             cwd=work,
@@ -64,3 +63,9 @@ def fetch_jars(what: str, directory: Path, *artifacts: str) -> Path:
             if not directory.exists():  # else another process was first
                 raise
     return directory
+
+
+def pom(*artifacts: str) -> str:
+    """A Maven project that depends on these artifacts (group:name:version)."""
+    wanted = "\n    ".join(_DEPENDENCY.format(*artifact.split(":")) for artifact in artifacts)
+    return _POM.format(dependencies=wanted)
