@@ -4,6 +4,7 @@ Each connection carries one request and is closed, whatever came in.
 """
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -52,7 +53,9 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = min(found, key=lambda each: each[0] != socket.AF_INET)
         return socket.create_server(address, family=family)
     except OSError as error:
-        raise CannotListen(host, port, error.strerror or str(error)) from None
+        number = None if isinstance(error, socket.gaierror) else error.errno
+        reason = str(error.strerror) if number is None else os.strerror(number)
+        raise CannotListen(host, port, reason) from None
 
 
 @asynccontextmanager

@@ -4,8 +4,10 @@ testcontainers' own reaper ends them after a crash of ours. A container keeps it
 stopped, and its port is picked before it starts, so stopping and starting changes neither.
 """
 
+import gc
 import secrets
 import signal
+import warnings
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -27,6 +29,13 @@ _AnyServer = TypeVar("_AnyServer", kafka.Kafka, postgres.Postgres)
 
 def daemon_answers() -> bool:
     """True when a daemon on this machine answers; a remote one's ports aren't on 127.0.0.1."""
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        answers = _daemon_answers()
+        gc.collect()  # docker-py leaves its socket open where no daemon answers
+    return answers
+
+
+def _daemon_answers() -> bool:
     try:
         client = docker.from_env()
     except DockerException:
