@@ -28,8 +28,10 @@ class Entry:
 
 
 ENTRIES: Final = (
-    Entry("run", "Consume requests, publish facts and keep time until stopped."),
     Entry("migrate", "Bring the database's schema to this program's version."),
+    Entry("topics", "Create the topics that are missing."),
+    Entry("run", "Consume requests, publish facts and keep time until stopped."),
+    Entry("request", "Send requests, judge them, and see what became of them.", is_group=True),
     Entry("ticket", "Look at tickets.", is_group=True),
 )
 
