@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 
 import structlog
 
@@ -91,8 +92,15 @@ def loop_watched(metrics: Metrics, *, limit_seconds: float = STALL_SECONDS) -> I
     """Log where the running event loop stands still, from a thread; a probe gets no answer then."""
     stop = threading.Event()
     thread = threading.Thread(
-        target=_watch_loop,
-        args=(asyncio.get_running_loop(), threading.get_ident(), stop, metrics, limit_seconds),
+        target=copy_context().run,  # its log lines name the worker too
+        args=(
+            _watch_loop,
+            asyncio.get_running_loop(),
+            threading.get_ident(),
+            stop,
+            metrics,
+            limit_seconds,
+        ),
         name="loop-watch",
         daemon=True,
     )
