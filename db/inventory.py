@@ -1,0 +1,213 @@
+"""Questions of an audit: the rows that concern some records, and rows that point to nothing.
+
+All belong in one read-only snapshot. Those about a window read whole tables where no index helps:
+they are for an operator who waits, not for the service.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+LOOSE_ENDS_SHOWN: Final = 100
+"""Of each kind: the hundredth says no more than the first."""
+
+_RULING: Final = """
+q.tenant_id, q.request_key::text, q.outcome, q.code, q.topic, q.partition, q."offset",
+EXISTS (SELECT FROM tickets t WHERE t.tenant_id = q.tenant_id AND t.id = q.ticket_id)
+"""
+
+RULINGS: Final = f"""
+SELECT {_RULING} FROM unnest($1::text[], $2::uuid[]) AS r (tenant_id, request_key)
+ CROSS JOIN LATERAL (SELECT * FROM requests q
+    WHERE q.tenant_id = r.tenant_id AND q.request_key = r.request_key LIMIT 1) q
+UNION
+SELECT {_RULING} FROM unnest($3::text[], $4::int[], $5::bigint[], $6::bigint[])
+       AS s (topic, partition, first, last)
+  JOIN requests q ON q.topic = s.topic AND q.partition = s.partition
+   AND q."offset" BETWEEN s.first AND s.last AND q.decided_at >= $7
+"""  # noqa: S608  constants of ours
+
+LETTERS: Final = """
+SELECT d.topic, d.partition, d."offset", d.record_timestamp, d.key, d.value, d.header_names,
+       d.header_values, d.state,
+       CASE WHEN d.publish_error IS NOT NULL OR d.outbox_id IS NULL THEN 'kept'
+            WHEN EXISTS (SELECT FROM outbox o WHERE o.id = d.outbox_id) THEN 'waiting'
+            ELSE 'sent' END AS fate
+  FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[])
+       AS s (topic, partition, first, last)
+  JOIN dead_letters d ON d.topic = s.topic AND d.partition = s.partition
+   AND d."offset" BETWEEN s.first AND s.last AND d.failed_at >= $5
+"""
+
+PARTIES: Final = """
+SELECT 'customer', id::text, updated_at FROM customers WHERE id = ANY($1::uuid[])
+UNION ALL
+SELECT 'partner', id::text, updated_at FROM partners WHERE id = ANY($1::uuid[])
+"""
+
+FACTS: Final = """
+SELECT f.tenant_id, f.subject_id::text, f.sequence, f.ce_type, f.ticket_id::text, f.ticket_number,
+       f.causation_id, f.traceparent, f.occurred_at, sha256(convert_to(f.data, 'UTF8')),
+       f.data::json ->> 'tenant_id', f.data::json ->> 'sequence',
+       CASE WHEN h.sequence IS NOT NULL THEN 'kept'
+            WHEN EXISTS (SELECT FROM outbox o WHERE o.id = f.outbox_id) THEN 'waiting'
+            ELSE 'sent' END
+  FROM ticket_facts f LEFT JOIN held_facts h USING (tenant_id, subject_id, sequence)
+ WHERE f.occurred_at >= $1
+"""
+
+
+class LooseEnd(NamedTuple):
+    """A kind of row that must not be. sentence: with the columns that the question selects."""
+
+    sentence: str
+    question: str
+
+
+LOOSE_ENDS: Final = (
+    LooseEnd(
+        "Message {1} of ticket {2} (tenant {0}) has no ticket.",
+        """
+        SELECT m.tenant_id, m.sequence, m.ticket_id FROM ticket_messages m
+         WHERE m.created_at >= $1 AND NOT EXISTS (SELECT FROM tickets t
+                   WHERE t.tenant_id = m.tenant_id AND t.id = m.ticket_id)
+        """,
+    ),
+    LooseEnd(
+        "Fact {1} of ticket {2} (tenant {0}) has no ticket.",
+        """
+        SELECT f.tenant_id, f.sequence, f.subject_id FROM ticket_facts f
+         WHERE f.sequence > 0 AND f.occurred_at >= $1 AND NOT EXISTS (SELECT FROM tickets t
+                   WHERE t.tenant_id = f.tenant_id AND t.id = f.subject_id)
+        """,
+    ),
+    LooseEnd(
+        "Ticket {1} (tenant {0}) has sequence {2}, but {3} facts from {4} to {5}.",
+        """
+        SELECT t.tenant_id, t.ticket_number, t.sequence, f.count, f.first, f.last
+          FROM tickets t CROSS JOIN LATERAL (
+               SELECT count(*), min(sequence) AS first, max(sequence) AS last FROM ticket_facts f
+                WHERE f.tenant_id = t.tenant_id AND f.subject_id = t.id AND f.sequence > 0) f
+         WHERE t.updated_at >= $1 AND (f.count <> t.sequence OR f.first IS DISTINCT FROM 1
+               OR f.last IS DISTINCT FROM t.sequence)
+        """,
+    ),
+    LooseEnd(
+        "Ticket {1} (tenant {0}) has no first message.",
+        """
+        SELECT t.tenant_id, t.ticket_number FROM tickets t
+         WHERE t.created_at >= $1 AND NOT EXISTS (SELECT FROM ticket_messages m
+                   WHERE m.tenant_id = t.tenant_id AND m.ticket_id = t.id)
+        """,
+    ),
+    LooseEnd(
+        "Ticket {1} (tenant {0}) was opened by no request.",
+        """
+        SELECT t.tenant_id, t.ticket_number
+          FROM tickets t LEFT JOIN requests q ON q.tenant_id = t.tenant_id
+           AND q.ticket_id = t.id AND q.outcome = 'created'
+         WHERE t.created_at >= $1 AND q.ticket_id IS NULL
+        """,
+    ),
+    LooseEnd(
+        "Request {1} (tenant {0}) is on record as rejected, but nothing tells it.",
+        """
+        SELECT q.tenant_id, q.request_key
+          FROM requests q LEFT JOIN ticket_facts f ON f.tenant_id = q.tenant_id
+           AND f.ticket_id = q.ticket_id AND f.sequence = 0
+         WHERE q.outcome = 'rejected' AND q.decided_at >= $1 AND f.ticket_id IS NULL
+        """,
+    ),
+    LooseEnd(
+        "Request {1} (tenant {0}) is on record as parked, but it isn't kept.",
+        """
+        SELECT q.tenant_id, q.request_key FROM requests q
+         WHERE q.outcome = 'parked' AND q.decided_at >= $1
+           AND NOT EXISTS (SELECT FROM parked_requests p
+                   WHERE p.tenant_id = q.tenant_id AND p.request_key = q.request_key)
+        """,
+    ),
+    LooseEnd(
+        "Request {1} (tenant {0}) is kept as parked, but on record it isn't.",
+        """
+        SELECT p.tenant_id, p.request_key FROM parked_requests p
+         WHERE p.parked_at >= $1 AND NOT EXISTS (SELECT FROM requests q
+                   WHERE q.tenant_id = p.tenant_id AND q.request_key = p.request_key
+                     AND q.outcome = 'parked')
+        """,
+    ),
+    LooseEnd(
+        "Fact {1} of {2} (tenant {0}) is held back, but there is no such fact.",
+        """
+        SELECT h.tenant_id, h.sequence, h.subject_id FROM held_facts h
+         WHERE h.held_at >= $1 AND NOT EXISTS (SELECT FROM ticket_facts f
+                   WHERE f.tenant_id = h.tenant_id AND f.subject_id = h.subject_id
+                     AND f.sequence = h.sequence)
+        """,
+    ),
+    LooseEnd(
+        "Outbox row {0} announces {1} facts and {2} dead letters, but there are {3} and {4}.",
+        """
+        SELECT o.id, o.facts, o.dead_letters, f.count, d.count FROM outbox o
+         CROSS JOIN LATERAL (SELECT count(*) FROM ticket_facts f WHERE f.outbox_id = o.id) f
+         CROSS JOIN LATERAL (SELECT count(*) FROM dead_letters d WHERE d.outbox_id = o.id) d
+         WHERE o.created_at >= $1 AND (f.count, d.count) <> (o.facts, o.dead_letters)
+        """,
+    ),
+)
+"""What no foreign key checks, since we alone write these rows with their ticket (`db.tables`)."""
+
+Stretches = Sequence[tuple[str, int, int, int]]
+"""Topic, partition, first and last offset."""
+
+
+async def rulings(
+    connection: asyncpg.Connection,
+    keys: Sequence[tuple[str, str]],
+    stretches: Stretches,
+    since: datetime,
+) -> list[Any]:
+    """The rows of these identities (tenant, request key), and those decided by these records."""
+    found: list[Any] = await connection.fetch(
+        RULINGS, *_columns(keys, 2), *_columns(stretches, 4), since
+    )
+    return found
+
+
+async def letters(
+    connection: asyncpg.Connection, stretches: Stretches, since: datetime
+) -> list[Any]:
+    """The dead letters of these records, whole."""
+    found: list[Any] = await connection.fetch(LETTERS, *_columns(stretches, 4), since)
+    return found
+
+
+async def parties(
+    connection: asyncpg.Connection, ids: Sequence[str]
+) -> dict[tuple[str, str], datetime]:
+    """When these customers and partners were last changed: (party, id) to time."""
+    rows = await connection.fetch(PARTIES, ids)
+    return {(party, id_): updated_at for party, id_, updated_at in rows}
+
+
+async def facts(connection: asyncpg.Connection, since: datetime) -> AsyncIterator[Any]:
+    """Every fact that occurred since. Columns: FACTS."""
+    async for row in connection.cursor(FACTS, since, prefetch=5_000):
+        yield row
+
+
+async def loose_ends(connection: asyncpg.Connection, since: datetime) -> list[str]:
+    """A sentence for each row that points to nothing."""
+    sentences = []
+    for kind in LOOSE_ENDS:
+        rows = await connection.fetch(f"{kind.question} LIMIT {LOOSE_ENDS_SHOWN}", since)
+        sentences += [kind.sentence.format(*row) for row in rows]
+    return sentences
+
+
+def _columns(rows: Sequence[Sequence[object]], count: int) -> list[Sequence[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]
