@@ -7,69 +7,14 @@ own still shows it all tenants and it writes with INSERT (`may_copy`). Every oth
 tenant that the transaction names in `ticketing.tenant_id`, and no tenant without one.
 """
 
-from enum import StrEnum
-
 import asyncpg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from db.errors import sqlstate
+from db.rights import RIGHTS, TENANT_TABLES, Rights
 
 INSUFFICIENT_PRIVILEGE = "42501"
-VERSION_TABLE = "alembic_version"
-
-SERVICE_RIGHTS = {
-    "customers": "SELECT, INSERT, UPDATE",
-    "partners": "SELECT, INSERT, UPDATE",
-    "tickets": "SELECT, INSERT, UPDATE",
-    "ticket_messages": "SELECT, INSERT",
-    "requests": "SELECT, INSERT, UPDATE",
-    "ticket_facts": "SELECT, INSERT",
-    "outbox": "SELECT, INSERT, UPDATE, DELETE",
-    "held_facts": "SELECT, INSERT, UPDATE, DELETE",
-    "parked_requests": "SELECT, INSERT, UPDATE, DELETE",
-    "party_positions": "SELECT, INSERT, UPDATE, DELETE",
-    "dead_letters": "SELECT, INSERT, UPDATE",
-    "lost_positions": "SELECT, INSERT",
-    "leases": "SELECT, INSERT, UPDATE, DELETE",
-    VERSION_TABLE: "SELECT",
-}
-"""Facts are the audit trail: nobody but the owner can change or remove one."""
-
-TENANT_RIGHTS = {
-    "customers": "SELECT",
-    "partners": "SELECT",
-    "tickets": "SELECT, INSERT",
-    "ticket_messages": "SELECT, INSERT",
-    "requests": "SELECT, INSERT, UPDATE",
-    "ticket_facts": "SELECT, INSERT",
-    "outbox": "INSERT",
-    "held_facts": "SELECT",
-    "parked_requests": "SELECT",
-    "dead_letters": "SELECT",
-}
-"""For readers and for workflows, which open tickets with TicketingService in their own session."""
-
-TENANT_TABLES = (
-    "customers",
-    "partners",
-    "tickets",
-    "ticket_messages",
-    "requests",
-    "ticket_facts",
-    "held_facts",
-    "parked_requests",
-    "dead_letters",
-)
-"""The tables under row-level security: all that have a column `tenant_id`."""
-
-
-class Rights(StrEnum):
-    SERVICE = "service"
-    TENANT = "tenant"
-
-
-RIGHTS = {Rights.SERVICE: SERVICE_RIGHTS, Rights.TENANT: TENANT_RIGHTS}
 
 
 class RoleMissing(Exception):

@@ -7,7 +7,6 @@ everybody else wait behind it.
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TextIO
 
 from alembic import command
@@ -20,7 +19,9 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_r
 
 from db.connect import engine
 from db.errors import sqlstate
-from db.grants import Rights, bypass_statement, grant, statements
+from db.grants import bypass_statement, grant, statements
+from db.rights import Rights
+from db.schema_state import SchemaState, Upgraded
 
 APPLICATION_NAME = "ticketing migrate"
 
@@ -42,23 +43,6 @@ class UnknownRevision(Exception):
             f"The database is at revision {revision}, which this program does not know:"
             " it was migrated by a newer version; use that one."
         )
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaState:
-    """current: the database's revision, None before the first. pending: those up to head."""
-
-    current: str | None
-    head: str
-    pending: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Upgraded:
-    """before: the state found. left_to_do: what only a superuser may do for the role, or None."""
-
-    before: SchemaState
-    left_to_do: str | None
 
 
 async def upgrade(

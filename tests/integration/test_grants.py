@@ -11,7 +11,8 @@ import pytest
 
 from db import bulk, migrate
 from db.connect import connect
-from db.grants import Rights, RoleMissing, may_copy
+from db.grants import RoleMissing, may_copy
+from db.rights import Rights
 from db.tables import customers
 from devstack.databases import create_database, drop_database
 from devstack.stack import Stack

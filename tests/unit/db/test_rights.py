@@ -1,6 +1,7 @@
 """Rights are decided for every table: a new one can't be forgotten."""
 
-from db.grants import SERVICE_RIGHTS, TENANT_RIGHTS, TENANT_TABLES, VERSION_TABLE, quoted
+from db.grants import quoted
+from db.rights import SERVICE_RIGHTS, TENANT_RIGHTS, TENANT_TABLES, VERSION_TABLE
 from db.tables import metadata
 
 
