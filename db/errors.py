@@ -21,6 +21,10 @@ PROGRAM_LIMIT_EXCEEDED = "54000"
 """A value too long for an index, say."""
 
 
+class Unworkable(Exception):
+    """The database answers, but nothing gets through: wait as if it were away."""
+
+
 class Remedy(StrEnum):
     CONFLICT = "conflict"
     """Someone was first: run the batch again, its look-up finds what they wrote."""
@@ -36,6 +40,8 @@ def remedy(error: BaseException) -> Remedy:
     """Classify what a database call, or deciding on a batch, raised."""
     if isinstance(error, DecidedElsewhere):
         return Remedy.CONFLICT
+    if isinstance(error, Unworkable):
+        return Remedy.WAIT
     code = sqlstate(error)
     if code is None:
         return Remedy.WAIT if _is_outage(error) else Remedy.RECORD

@@ -1,1 +1,1 @@
-"""The business: decides what a request becomes, without Kafka, commit, clock or environment."""
+"""The business: what a request becomes. No Kafka, no commit, no clock, no environment."""

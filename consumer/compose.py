@@ -1,0 +1,261 @@
+"""The composition root: everything is made here, from what the tests may replace."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import asyncpg
+import structlog
+
+from consumer import clients
+from consumer.batch import Batches
+from consumer.dependencies import Dependencies
+from consumer.health import Health
+from consumer.http_server import serving
+from consumer.intake import Intake
+from consumer.lost_positions import LostPositions
+from consumer.metrics import Metrics
+from consumer.party_progress import PartyProgress
+from consumer.readiness import Readiness
+from consumer.relay import Relay
+from consumer.roles import ALL_ROLES, Role
+from consumer.setting_types import CustomerCheck
+from consumer.settings import Settings
+from consumer.shutdown import Shutdown
+from consumer.subscription import Subscription
+from consumer.telling import Telling
+from consumer.timers import Timers
+from consumer.wakeups import Wakeups
+from consumer.watchdog import Watchdog, loop_watched
+from db.connect import connect, open_pool
+from handlers.batch import Broken, Entry, Setting
+from handlers.entries import read
+from handlers.outcomes import Rules
+from handlers.record import Record
+
+log = structlog.get_logger()
+
+BATCHES_IN_FLIGHT = 2
+"""While the database writes one, the next is decided."""
+
+
+async def _pool(settings: Settings) -> asyncpg.Pool:
+    return await open_pool(
+        settings.database_url.get_secret_value(),
+        size=settings.database_pool_size,
+        pooler=settings.database_pooler,
+    )
+
+
+async def _listening_connection(settings: Settings) -> asyncpg.Connection:
+    return await connect(settings.database_url.get_secret_value())
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the machine is given of the world. A test wraps these to make faults."""
+
+    pool: Callable[[Settings], Awaitable[Any]] = _pool
+    connect: Callable[[Settings], Awaitable[Any]] = _listening_connection
+    consumer: Callable[..., Any] = clients.consumer
+    producer: Callable[..., Any] = clients.producer
+
+
+async def run(
+    settings: Settings,
+    roles: frozenset[Role] = ALL_ROLES,
+    listener: socket.socket | None = None,
+    outside: Outside | None = None,
+) -> int:
+    """Be the service until told to stop; the exit code. listener: where the pages are served."""
+    outside = outside or Outside()
+    metrics = Metrics()
+    dependencies = Dependencies(metrics)
+    watchdog = Watchdog(dependencies)
+    health = Health(dependencies, watchdog, metrics)
+    async with AsyncExitStack() as stack:
+        shutdown = await stack.enter_async_context(Shutdown(settings.shutdown_seconds))
+        stack.enter_context(loop_watched(metrics))
+        if listener is not None:
+            await stack.enter_async_context(serving(listener, health.pages()))
+        opening: asyncio.Future[Any] = asyncio.ensure_future(
+            dependencies.retrying("database")(outside.pool, settings)
+        )
+        if not await _done_before_stop(opening, shutdown):
+            return 0
+        pool = opening.result()
+        try:
+            machine = Machine(settings, roles, outside, pool, metrics, dependencies)
+            await machine.run(shutdown, watchdog, health)
+        finally:
+            pool.terminate()
+    log.info("run.ended")
+    return 0
+
+
+async def _done_before_stop(working: asyncio.Future[Any], shutdown: Shutdown) -> bool:
+    """Wait for the work; False, and the work is given up, when told to stop before it is done."""
+    stopping = asyncio.ensure_future(shutdown.requested.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        return True
+    working.cancel()
+    return False
+
+
+class Machine:
+    """The parts of the service, put together; which of them work is a matter of the roles."""
+
+    def __init__(  # noqa: PLR0917  made in one place
+        self,
+        settings: Settings,
+        roles: frozenset[Role],
+        outside: Outside,
+        pool: Any,  # noqa: ANN401  asyncpg's pool, or one that wraps it
+        metrics: Metrics,
+        dependencies: Dependencies,
+    ) -> None:
+        self._dependencies = dependencies
+        wakeups = Wakeups()
+        telling = Telling(metrics)
+        subscription = Subscription(settings)
+        setting = _setting(settings)
+        self.intake: Intake | None = None
+        self.party_progress: PartyProgress | None = None
+        self.relay: Relay | None = None
+        self.timers: Timers | None = None
+        if Role.TIMERS in roles:
+            self.timers = Timers(
+                pool=pool,
+                dependencies=dependencies,
+                metrics=metrics,
+                telling=telling,
+                announcer=wakeups,
+                setting=setting,
+                read=partial(_read_again, subscription, settings.max_record_bytes),
+            )
+        if Role.CONSUMER in roles:
+            self.intake = self._make_intake(
+                settings, outside, pool, metrics, telling, wakeups, subscription, setting
+            )
+        if Role.RELAY in roles:
+            pooler = settings.database_pooler
+            self.relay = Relay(
+                pool,
+                partial(outside.producer, settings),
+                wakeups,
+                dependencies,
+                metrics,
+                topic_prefix=settings.topic_prefix,
+                holder=f"{socket.gethostname()}:{os.getpid()}",
+                connect=None if pooler else partial(outside.connect, settings),
+            )
+
+    def _make_intake(  # noqa: PLR0917  called in one place
+        self,
+        settings: Settings,
+        outside: Outside,
+        pool: Any,  # noqa: ANN401  asyncpg's pool, or one that wraps it
+        metrics: Metrics,
+        telling: Telling,
+        wakeups: Wakeups,
+        subscription: Subscription,
+        setting: Setting,
+    ) -> Intake:
+        consumer = outside.consumer(settings, settings.group_id)
+        progress = PartyProgress(consumer, subscription, pool, self._dependencies)
+        self.party_progress = progress
+
+        def on_parties() -> None:
+            progress.nudge()
+            if self.timers is not None:
+                self.timers.wake()
+
+        batches = Batches(
+            pool=pool,
+            dependencies=self._dependencies,
+            telling=telling,
+            announcer=wakeups,
+            setting=lambda: replace(setting, party_ends=progress.ends),
+            on_parties=on_parties,
+        )
+        return Intake(
+            consumer=consumer,
+            subscription=subscription,
+            batches=batches,
+            party_progress=progress,
+            lost_positions=LostPositions(pool, self._dependencies, metrics, settings.group_id),
+            dependencies=self._dependencies,
+            metrics=metrics,
+            batch_records=settings.batch_records,
+            batches_in_flight=BATCHES_IN_FLIGHT,
+            max_record_bytes=settings.max_record_bytes,
+        )
+
+    async def run(self, shutdown: Shutdown, watchdog: Watchdog, health: Health) -> None:
+        """Work until told to stop, then finish in order: intake, timers, relay.
+
+        Raises what ends any of the tasks: a service with a part missing is no service.
+        """
+        async with asyncio.TaskGroup() as group:
+            intake = relay = timers = lag = None
+            if self.relay is not None:
+                relay = group.create_task(self.relay.run(), name="relay")
+            if self.timers is not None:
+                timers = group.create_task(self.timers.run(), name="timers")
+            if self.intake is not None and self.party_progress is not None:
+                intake = group.create_task(self.intake.run(), name="intake")
+                lag = group.create_task(
+                    Readiness(self.intake, self.party_progress, health).run(), name="lag"
+                )
+            tasks = [task for task in (intake, relay, timers, lag) if task is not None]
+            for task in tasks:
+                watchdog.watch(task)
+            await shutdown.requested.wait()
+            expiry = group.create_task(_give_up(shutdown, tasks), name="shutdown.expiry")
+            if lag is not None:
+                lag.cancel()
+            if self.intake is not None and intake is not None:
+                self.intake.stop()
+                await asyncio.wait({intake})
+            if timers is not None:
+                timers.cancel()
+            if self.relay is not None and relay is not None:
+                self.relay.stop()
+                await asyncio.wait({relay})
+            expiry.cancel()
+
+
+async def _give_up(shutdown: Shutdown, tasks: list[asyncio.Task[None]]) -> None:
+    """When the time to finish is over, whoever still works stops at once: nothing is lost."""
+    await shutdown.expired.wait()
+    for task in tasks:
+        task.cancel()
+
+
+def _setting(settings: Settings) -> Setting:
+    rules = Rules(
+        tenants=settings.tenants,
+        customers_required=settings.customer_check is CustomerCheck.REQUIRED,
+        grace_seconds=settings.unknown_customer_grace_seconds,
+    )
+    return Setting(rules=rules, group_id=settings.group_id)
+
+
+def _read_again(subscription: Subscription, max_bytes: int, record: Record) -> Entry:
+    """Decode a stored record as the intake does; its topic may not be ours any more."""
+    role = subscription.role_of(record.topic)
+    if role is None:
+        return Broken(
+            record,
+            "TopicNotRead",
+            f"value: came from {record.topic}, which is not read any more; expected a topic of "
+            "TICKETING_REQUEST_TOPICS",
+        )
+    return read(record, role, max_bytes)

@@ -1,0 +1,274 @@
+"""From Kafka to batches: fetch, decode, take in turn, settle, commit offsets; drain when told."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+
+from consumer import clock
+from consumer.batch import Batches
+from consumer.dependencies import Dependencies
+from consumer.lanes import Batch, Lanes, Waiting
+from consumer.lost_positions import LostPositions
+from consumer.metrics import Metrics
+from consumer.offsets import Offsets
+from consumer.party_progress import PartyProgress
+from consumer.subscription import Subscription
+from handlers.entries import read
+
+log = structlog.get_logger()
+
+DECODE_AT_ONCE = 250
+"""Records decoded before other tasks may run: some two milliseconds."""
+
+BUFFERED_BYTES = 48 * 1024 * 1024
+FETCH_SECONDS = 0.5
+POSITION_SECONDS = 1.0
+STARVED_SECONDS = 5.0
+"""After so long without room the partitions are paused, so that fetching goes on for nothing."""
+
+
+class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is untyped
+    """The consumer's side of the machine: everything that knows partitions."""
+
+    def __init__(
+        self,
+        *,
+        consumer: Any,  # noqa: ANN401  aiokafka's consumer, or one that wraps it
+        subscription: Subscription,
+        batches: Batches,
+        party_progress: PartyProgress,
+        lost_positions: LostPositions,
+        dependencies: Dependencies,
+        metrics: Metrics,
+        batch_records: int,
+        batches_in_flight: int,
+        max_record_bytes: int,
+    ) -> None:
+        self._consumer = consumer
+        self._subscription = subscription
+        self._batches = batches
+        self._party_progress = party_progress
+        self._lost_positions = lost_positions
+        self._dependencies = dependencies
+        self._metrics = metrics
+        self._batch_records = batch_records
+        self._slots = batches_in_flight
+        self._max_record_bytes = max_record_bytes
+        self._offsets = Offsets(consumer, dependencies)
+        self.lanes = Lanes()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._draining = False
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read until told to stop; then finish what is begun, commit offsets, leave the group."""
+        self._subscription.apply(self._consumer, self)
+        if not await self._join():
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = [
+                    group.create_task(self._fetch(), name="intake.fetch"),
+                    group.create_task(self._dispatch(group), name="intake.dispatch"),
+                    group.create_task(self._offsets.run(), name="intake.offsets"),
+                    group.create_task(self._party_progress.run(self), name="intake.parties"),
+                ]
+                await self._stopping.wait()
+                for task in running:
+                    task.cancel()
+                await self._drain()
+        finally:
+            await self._consumer.stop()
+
+    async def _join(self) -> bool:
+        """Join the group, however long Kafka is away; False when told to stop before."""
+        joining: asyncio.Future[Any] = asyncio.ensure_future(
+            self._dependencies.retrying("kafka")(self._consumer.start)
+        )
+        stopping: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait([joining, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if joining.done():
+            joining.result()
+            return True
+        joining.cancel()
+        await asyncio.wait({joining})
+        await self._consumer.stop()
+        return False
+
+    def stop(self) -> None:
+        """Ask `run` to finish; returns at once."""
+        self._stopping.set()
+
+    async def next_position(self, partition: TopicPartition) -> int:
+        """The offset before which every record of an assigned partition has its outcome.
+
+        Raises TimeoutError while the client doesn't know yet where it stands.
+        """
+        oldest = self.lanes.oldest(partition)
+        if oldest is not None:
+            return oldest.offset
+        async with asyncio.timeout(POSITION_SECONDS):
+            position: int = await self._consumer.position(partition)
+        oldest = self.lanes.oldest(partition)  # records may have come in meanwhile
+        return position if oldest is None else oldest.offset
+
+    async def _fetch(self) -> None:
+        paused: set[TopicPartition] = set()
+        while True:
+            if not self._room.is_set():
+                paused |= await self._wait_for_room()
+            elif paused:
+                self._consumer.resume(*(paused & self._consumer.assignment()))
+                paused = set()
+            try:
+                fetched = await self._consumer.getmany(
+                    timeout_ms=int(FETCH_SECONDS * 1000), max_records=self._batch_records
+                )
+            except NoOffsetForPartitionError as error:
+                await self._from_beginning(error.args[0])
+                continue
+            except OffsetOutOfRangeError as error:
+                for partition, offset in error.args[0].items():
+                    await self._report_lost(partition, offset)
+                continue
+            except (KafkaError, OSError) as error:
+                self._dependencies.down("kafka", error)
+                await asyncio.sleep(FETCH_SECONDS)
+                continue
+            for partition, records in fetched.items():
+                await self._queue(partition, records)
+            await asyncio.sleep(0)
+
+    async def _wait_for_room(self) -> set[TopicPartition]:
+        """Wait until batches have been taken; what had to be paused meanwhile."""
+        try:
+            async with asyncio.timeout(STARVED_SECONDS):
+                await self._room.wait()
+        except TimeoutError:
+            assigned = set(self._consumer.assignment())
+            self._consumer.pause(*assigned)
+            return assigned
+        return set()
+
+    async def _from_beginning(self, partition: TopicPartition) -> None:
+        """A partition that the group has no position for is read from its beginning."""
+        if partition in self._consumer.assignment():
+            await self._dependencies.retrying("kafka")(self._consumer.seek_to_beginning, partition)
+
+    async def _report_lost(self, partition: TopicPartition, offset: int) -> None:
+        """Records that the group has not read are gone: said aloud, never skipped in silence."""
+        retrying = self._dependencies.retrying("kafka")
+        beginnings: dict[TopicPartition, int] = await retrying(
+            self._consumer.beginning_offsets, [partition]
+        )
+        await self._lost_positions.report(partition, offset, beginnings[partition])
+        if partition in self._consumer.assignment():
+            self._consumer.seek(partition, beginnings[partition])
+
+    async def _queue(self, partition: TopicPartition, records: Sequence[Any]) -> None:
+        role = self._subscription.role_of(partition.topic)
+        if role is None:
+            return
+        for start in range(0, len(records), DECODE_AT_ONCE):
+            chunk = records[start : start + DECODE_AT_ONCE]
+            waiting = [
+                Waiting(record, read(record, role, self._max_record_bytes)) for record in chunk
+            ]
+            self.lanes.add(partition, waiting)
+            self._update_room()
+            self._changed.set()
+            if start + DECODE_AT_ONCE < len(records):
+                await asyncio.sleep(0)
+
+    def _update_room(self) -> None:
+        enough = (
+            self.lanes.buffered >= self._batch_records * (self._slots + 1)
+            or self.lanes.buffered_bytes >= BUFFERED_BYTES
+        )
+        if enough:
+            self._room.clear()
+        else:
+            self._room.set()
+
+    async def _dispatch(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            while not self._draining and len(self._in_flight) < self._slots:
+                batch = self.lanes.take(self._batch_records, self._is_held)
+                if not batch:
+                    break
+                self._update_room()
+                task = group.create_task(self._settle(batch), name="intake.batch")
+                self._in_flight.add(task)
+                task.add_done_callback(self._finished)
+
+    def _is_held(self, partition: TopicPartition) -> bool:
+        """Requests wait until the customers announced before we started are known."""
+        is_party = self._subscription.is_party(partition.topic)
+        return not is_party and not self._party_progress.is_caught_up
+
+    async def _settle(self, batch: Batch) -> None:
+        entries = [waiting.entry for taken in batch.values() for waiting in taken]
+        await self._batches.settle(entries)
+        self._offsets.advance(self.lanes.finish(batch))
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._changed.set()
+
+    def measure(self) -> None:
+        """Set the lag of each partition: records, and the age of the oldest without an outcome."""
+        now_ms = clock.utc_now().timestamp() * 1000
+        for partition in self._consumer.assignment():
+            labels = (partition.topic, str(partition.partition))
+            oldest = self.lanes.oldest(partition)
+            end = self._consumer.highwater(partition)
+            if oldest is None or end is None:
+                records, seconds = 0, 0.0
+            else:
+                records = max(end - oldest.offset, 0)
+                seconds = max(now_ms - oldest.timestamp, 0) / 1000
+            self._metrics.lag_records.labels(*labels).set(records)
+            self._metrics.lag_seconds.labels(*labels).set(seconds)
+
+    def look_again(self) -> None:
+        """Something outside changed that may let batches go."""
+        self._changed.set()
+
+    async def _drain(self) -> None:
+        """Finish the batches in flight; drop those that wait for a database that is away."""
+        self._draining = True
+        while self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=0.1)
+            if not self._dependencies.is_up("database"):
+                for task in self._in_flight:
+                    task.cancel()
+        self.lanes.clear()
+        self._update_room()
+        await self._offsets.flush()
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Called by the client before the group moves partitions; it waits for us."""
+        await self._drain()
+        self._offsets.forget()
+        for partition in revoked:
+            self._metrics.forget_partition(partition.topic, partition.partition)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Called by the client with what is ours now; pauses are lost, nothing else is kept."""
+        self._draining = self._stopping.is_set()
+        self._metrics.rebalances.inc()
+        self._party_progress.assigned(
+            [each for each in assigned if self._subscription.is_party(each.topic)]
+        )
+        self._changed.set()
+        log.info("partitions.assigned", partitions=len(assigned))

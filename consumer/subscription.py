@@ -1,0 +1,79 @@
+"""Which topics we read, and what each is to us."""
+
+import re
+from collections.abc import Iterable
+from typing import Protocol
+
+from consumer.settings import Settings
+from consumer.topic_entry import TopicEntry
+from handlers.entries import TopicRole
+from schemas.catalogue import OUTBOUND_TOPICS
+
+DEAD_LETTER_SUFFIX = ".dlq"
+
+
+class Subscriber(Protocol):
+    """What a subscription needs of the Kafka client."""
+
+    def subscribe(
+        self, topics: Iterable[str] = (), pattern: str | None = None, listener: object = None
+    ) -> None: ...
+
+
+class Subscription:
+    """The topics of the settings. Our own outputs and dead letter topics never belong to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.topic_prefix
+        self._kinds: tuple[tuple[str, tuple[TopicEntry, ...]], ...] = (
+            ("customer", settings.customer_topics),
+            ("partner", settings.partner_topics),
+            ("request", settings.request_topics),
+        )
+        self._roles: dict[str, TopicRole | None] = {}
+
+    def role_of(self, topic: str) -> TopicRole | None:
+        """What this topic is to us; None for one that isn't ours to read."""
+        if topic not in self._roles:
+            self._roles[topic] = self._find_role(topic)
+        return self._roles[topic]
+
+    def _find_role(self, topic: str) -> TopicRole | None:
+        if not topic.startswith(self._prefix) or topic.endswith(DEAD_LETTER_SUFFIX):
+            return None
+        name = topic[len(self._prefix) :]
+        if name in OUTBOUND_TOPICS:
+            return None
+        for kind, entries in self._kinds:
+            for entry in entries:
+                if entry.matches(name):
+                    return TopicRole(kind, entry.bound_tenant(name))
+        return None
+
+    def is_party(self, topic: str) -> bool:
+        """Whether customers or partners are announced here."""
+        role = self.role_of(topic)
+        return role is not None and role.kind != "request"
+
+    def apply(self, subscriber: Subscriber, listener: object) -> None:
+        """Subscribe: by name where only names are set, else by one pattern over everything."""
+        entries = [entry for _, kind in self._kinds for entry in kind]
+        if all(entry.pattern is None for entry in entries):
+            topics = sorted({self._prefix + entry.text for entry in entries})
+            subscriber.subscribe(topics=topics, listener=listener)
+        else:
+            subscriber.subscribe(pattern=self._pattern(entries), listener=listener)
+
+    def _pattern(self, entries: Iterable[TopicEntry]) -> str:
+        ours = "|".join(re.escape(self._prefix + name) for name in sorted(OUTBOUND_TOPICS))
+        wanted = "|".join(_alternative(entry) for entry in entries)
+        never = rf"(?!.*{re.escape(DEAD_LETTER_SUFFIX)}$)(?!(?:{ours})$)"
+        return f"{never}{re.escape(self._prefix)}(?:{wanted})$"
+
+
+def _alternative(entry: TopicEntry) -> str:
+    """An entry as a part of a larger pattern: unanchored, its named group made nameless."""
+    if entry.pattern is None:
+        return re.escape(entry.text)
+    inner = entry.text.removeprefix("^").removesuffix("$")
+    return f"(?:{inner.replace('(?P<tenant>', '(?:')})"

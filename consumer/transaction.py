@@ -1,0 +1,34 @@
+"""The only commit: one transaction per batch, on a connection of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+BEGIN = "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off"
+"""Look-ups by key and the checks of foreign keys are planned once per connection and kept; one
+planned while its table was empty would read the whole table for ever."""
+
+
+@asynccontextmanager
+async def transaction(
+    pool: asyncpg.Pool, *, begin: str = BEGIN
+) -> AsyncIterator[asyncpg.Connection]:
+    """Commit what the block did, or nothing of it where it raises. begin: BEGIN, or more.
+
+    A failure inside the block, or of the commit, reaches the caller as it is. Whether a commit
+    that was cut off took effect is unknown; doing the batch again finds out.
+    """
+    async with pool.acquire() as connection:
+        await connection.execute(begin)
+        try:
+            yield connection
+        except BaseException:
+            if not connection.is_closed():
+                await connection.execute("ROLLBACK")
+            raise
+        await connection.execute("COMMIT")
+
+
+class RollBack(Exception):
+    """Raised inside a transaction to leave nothing behind."""

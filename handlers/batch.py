@@ -1,0 +1,210 @@
+"""A batch of records in the caller's transaction: parties first, then the requests, all at once.
+
+The consumer, the parking sweep, redrive and replay all come through here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+import orjson
+
+from db import dead_letters, parked
+from db.dead_letters import DeadLetter
+from db.parked import ParkedRequest
+from db.requests import Stretch
+from handlers.knowledge import Coordinates, gather
+from handlers.outcomes import Decision, Duplicate, Known, Parked, Request, Rules
+from handlers.parties import Moved, PartyChange, apply_changes
+from handlers.record import Record
+from handlers.requests import decide
+from handlers.write import rows_of, write
+from schemas.vocabulary import Outcome
+
+
+class Broken(NamedTuple):
+    """A record that can't be handled, and why. path: the field at fault, where one is."""
+
+    record: Record
+    error_class: str
+    message: str
+    path: str | None = None
+    tenant_id: str | None = None
+    request_id: str | None = None
+    source: str | None = None
+    attempts: int = 1
+
+
+Entry = Request | PartyChange | Broken
+"""One record of a batch, decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a batch is handled under. party_ends: {topic: {partition: end offset}}, as last seen."""
+
+    rules: Rules
+    group_id: str
+    party_ends: dict[str, dict[str, int]] = field(default_factory=dict)
+    check_numbers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of a batch, once it is committed. repeated: dead letters kept before.
+
+    outbox_id: the number that the relay will find it under, None when there is nothing to publish.
+    """
+
+    now: datetime
+    decisions: list[Decision]
+    parties: list[tuple[PartyChange, Outcome | Moved]]
+    dead: list[Broken]
+    repeated: list[Broken]
+    outbox_id: int | None
+
+
+async def handle(
+    connection: asyncpg.Connection, entries: Sequence[Entry], setting: Setting
+) -> Handled:
+    """Decide and write a batch. Raises what the database raises; then nothing of it stands."""
+    changes = [entry for entry in entries if isinstance(entry, PartyChange)]
+    requests = [entry for entry in entries if isinstance(entry, Request)]
+    broken = [entry for entry in entries if isinstance(entry, Broken)]
+    applied = await apply_changes(connection, changes) if changes else []
+    broken += [_moved(outcome) for outcome in applied if isinstance(outcome, Moved)]
+    known, dead = await gather(
+        connection,
+        requests,
+        stretches=_stretches(entries),
+        check_numbers=setting.check_numbers,
+    )
+    fresh: list[Broken] = []
+    repeated: list[Broken] = []
+    for each in broken:
+        (repeated if _coordinates(each.record) in dead else fresh).append(each)
+    decisions = _decide(requests, known, dead, setting.rules)
+    written = rows_of(decisions, known)
+    if written.parked:
+        await parked.park(
+            connection, [_parked(entry, known, setting) for entry in written.parked.values()]
+        )
+    if fresh:
+        await dead_letters.add(connection, [letter(entry, known, setting) for entry in fresh])
+    await write(connection, written, known, dead_letters=len(fresh))
+    announced = bool(written.facts or fresh)
+    return Handled(
+        now=known.now,
+        decisions=decisions,
+        parties=list(zip(changes, applied, strict=True)),
+        dead=fresh,
+        repeated=repeated,
+        outbox_id=known.outbox_id if announced else None,
+    )
+
+
+def _decide(
+    requests: Sequence[Request], known: Known, dead: frozenset[Coordinates], rules: Rules
+) -> list[Decision]:
+    if not dead:
+        return decide(requests, known, rules)
+    alive: list[Request] = []
+    repeated: list[Request] = []
+    for request in requests:
+        was_dead = request.record is not None and _coordinates(request.record) in dead
+        (repeated if was_dead else alive).append(request)
+    return [
+        *decide(alive, known, rules),
+        *(Duplicate(request, differs=False) for request in repeated),
+    ]
+
+
+def _coordinates(record: Record) -> Coordinates:
+    return record.topic, record.partition, record.offset, record.timestamp
+
+
+def _stretches(entries: Iterable[Entry]) -> list[Stretch]:
+    bounds: dict[tuple[str, int], tuple[int, int]] = {}
+    for entry in entries:
+        record = entry.record
+        if record is None:
+            continue
+        place = (record.topic, record.partition)
+        first, last = bounds.get(place, (record.offset, record.offset))
+        bounds[place] = (min(first, record.offset), max(last, record.offset))
+    return [Stretch(*place, first, last) for place, (first, last) in bounds.items()]
+
+
+def _moved(moved: Moved) -> Broken:
+    change = moved.change
+    if change.record is None or change.state is None:
+        message = "only a record that names a tenant can move a party"
+        raise AssertionError(message)
+    field_name = f"{change.party}_id"
+    return Broken(
+        change.record,
+        "PartyMoved",
+        f"tenant_id: {field_name} {change.id} belongs to another tenant and can't move to "
+        f"{change.state.tenant_id}; expected the tenant that it was announced with",
+        "tenant_id",
+        change.state.tenant_id,
+    )
+
+
+def _split_headers(record: Record) -> tuple[list[bytes], list[bytes | None]]:
+    names = [name.encode("utf-8", "surrogateescape") for name, _ in record.headers]
+    return names, [value for _, value in record.headers]
+
+
+def _storable(text: str | None) -> str | None:
+    """The text without what PostgreSQL can't hold: U+0000 and lone surrogates are spelled out."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\u0000")
+
+
+def letter(broken: Broken, known: Known, setting: Setting) -> DeadLetter:
+    """The row that keeps a broken record whole."""
+    record = broken.record
+    return DeadLetter(
+        *_coordinates(record),
+        _storable(broken.tenant_id),
+        _storable(broken.request_id),
+        _storable(broken.source),
+        record.key,
+        record.value,
+        *_split_headers(record),
+        broken.error_class,
+        _storable(broken.message) or broken.error_class,
+        _storable(broken.path),
+        broken.attempts,
+        setting.group_id,
+        known.now,
+        known.outbox_id,
+    )
+
+
+def _parked(entry: Parked, known: Known, setting: Setting) -> ParkedRequest:
+    request = entry.request
+    record = request.record
+    if record is None:
+        message = "a call of the library face is never parked"
+        raise AssertionError(message)
+    topic, partition, offset, timestamp = _coordinates(record)
+    return ParkedRequest(
+        request.tenant_id,
+        request.request_key,
+        entry.customer_ref,
+        topic,
+        partition,
+        offset,
+        timestamp,
+        record.key,
+        record.value,
+        *_split_headers(record),
+        orjson.dumps(setting.party_ends).decode(),
+        known.now,
+        None,
+    )

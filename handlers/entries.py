@@ -1,0 +1,108 @@
+"""From a record to what it asks for: decoded, identified, or broken."""
+
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from handlers.batch import Broken, Entry
+from handlers.identity import request_key, ticket_id
+from handlers.outcomes import Request
+from handlers.parties import PartyChange, PartyState
+from handlers.record import Record
+from schemas.decode import Decoded, InvalidRecord, decode, decode_party
+from schemas.party_changed import CustomerChanged, PartnerChanged, PartyDeleted
+from schemas.ticket_requested import TicketRequested
+from schemas.vocabulary import Kind
+
+TOO_LARGE: Final = "RecordTooLarge"
+
+
+class TopicRole(NamedTuple):
+    """What a topic is to us. kind: request, customer or partner; tenant: whom it is bound to."""
+
+    kind: str
+    tenant: str | None = None
+
+
+def read(record: Record, role: TopicRole, max_bytes: int) -> Entry:
+    """Decode one record. Never raises, whatever the record holds."""
+    value = record.value
+    if value is not None and len(value) > max_bytes:
+        return Broken(
+            record,
+            TOO_LARGE,
+            f"value: is {len(value)} bytes long; expected at most {max_bytes} bytes",
+            tenant_id=role.tenant,
+        )
+    if role.kind != Kind.REQUEST:
+        return _party(record, role)
+    decoded = decode(TicketRequested, value, record.headers)
+    if isinstance(decoded, InvalidRecord):
+        return _broken(record, decoded, role)
+    return identify(decoded, record, role.tenant)
+
+
+def identify(decoded: Decoded[TicketRequested], record: Record, bound: str | None) -> Request:
+    """Who this request is: by its request id, its CloudEvents id, or the record itself."""
+    message, envelope = decoded.message, decoded.envelope
+    tenant_id = bound or message.tenant_id
+    if message.request_id is not None:
+        key = request_key(Kind.REQUEST, "request_id", tenant_id, message.request_id)
+    elif envelope.source is not None and envelope.id is not None:
+        key = request_key(Kind.REQUEST, "cloudevent", tenant_id, envelope.source, envelope.id)
+    else:
+        key = request_key(
+            Kind.REQUEST,
+            "record",
+            tenant_id,
+            record.topic,
+            record.partition,
+            record.offset,
+            record.timestamp,
+        )
+    content = crc32(record.value or b"")
+    return Request(message, envelope, record, tenant_id, key, ticket_id(key), content)
+
+
+def _party(record: Record, role: TopicRole) -> Entry:
+    model = CustomerChanged if role.kind == "customer" else PartnerChanged
+    decoded = decode_party(model, record.key, record.value, record.headers)
+    if isinstance(decoded, InvalidRecord):
+        return _broken(record, decoded, role)
+    stamped_at = _instant(record.timestamp)
+    if isinstance(decoded, PartyDeleted):
+        return PartyChange(record, role.kind, decoded.id, None, stamped_at)
+    message = decoded.message
+    changed_at = stamped_at
+    if message.updated_at is not None:
+        changed_at = datetime.fromisoformat(message.updated_at)
+    state = PartyState(
+        id=message.id,
+        tenant_id=message.tenant_id,
+        external_id=message.external_id,
+        name=message.name,
+        status=message.status,
+        tier=message.tier,
+        updated_at=changed_at,
+    )
+    return PartyChange(record, role.kind, state.id, state, changed_at)
+
+
+def _instant(milliseconds: int) -> datetime:
+    """A record's own time; a producer may have set any number."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _broken(record: Record, invalid: InvalidRecord, role: TopicRole) -> Broken:
+    return Broken(
+        record,
+        invalid.error_class,
+        invalid.message,
+        invalid.path,
+        role.tenant or invalid.tenant_id,
+        invalid.request_id,
+        invalid.source,
+    )

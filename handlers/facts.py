@@ -1,0 +1,113 @@
+"""Decisions become facts: the only maker of what subscribers read."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from handlers.outcomes import Created, Rejected
+from handlers.sla.targets import DueDates
+from schemas.vocabulary import Kind, TicketStatus
+
+EMPTY_OBJECT: Final = "{}"
+EMPTY_LIST: Final = "[]"
+
+
+def compact_json(value: object) -> str:
+    """JSON without white space; integers beyond 64 bits, which orjson refuses, are kept exactly."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def context_of(created: Created) -> str:
+    """The ticket's context as JSON: what was sent, with the team where readers look for it."""
+    message = created.request.message
+    team = message.assigned_team
+    if team is None:
+        return message.context_json or EMPTY_OBJECT
+    sent: Mapping[str, Any] = message.context or {}
+    routing = sent.get("routing")
+    kept = routing if isinstance(routing, dict) else {}
+    return compact_json({**sent, "assigned_team": team, "routing": {**kept, "team": team}})
+
+
+def ticket_created(created: Created, context: str, due: DueDates, created_at: str) -> str:
+    """The data of `ticket.created`, as JSON. created_at: RFC 3339 in UTC."""
+    request = created.request
+    message = request.message
+    return orjson.dumps(
+        {
+            "ticket_id": request.ticket_id,
+            "ticket_number": created.ticket_number,
+            "title": message.title,
+            "description": message.description,
+            "customer_id": created.customer_id,
+            "origin_type": message.origin_type,
+            "target_type": message.target_type,
+            "partner_id": message.partner_id,
+            "priority": message.priority,
+            "ticket_type": message.ticket_type,
+            "status": TicketStatus.OPEN,
+            "assigned_team": message.assigned_team,
+            "service_address": message.service_address,
+            "affected_services": message.affected_services,
+            "device_serial_numbers": message.device_serial_numbers,
+            "sla_due_date": due.resolution,
+            "first_response_due_at": due.first_response,
+            "escalation_level": 0,
+            "context": orjson.Fragment(context),
+            "created_at": created_at,
+            "tenant_id": request.tenant_id,
+            "request_id": message.request_id,
+            "sequence": 1,
+        }
+    ).decode()
+
+
+def ticket_rejected(rejected: Rejected, rejected_at: str) -> str:
+    """The data of `ticket.rejected`, as JSON."""
+    request = rejected.request
+    message, record = request.message, request.record
+    return compact_json(
+        {
+            "tenant_id": request.tenant_id,
+            "request_id": message.request_id,
+            "kind": Kind.REQUEST,
+            "change": None,
+            "ticket_id": request.ticket_id,
+            "ticket_number": None,
+            "code": rejected.code,
+            "message": rejected.message,
+            "actor": actor_of(rejected),
+            "topic": None if record is None else record.topic,
+            "partition": None if record is None else record.partition,
+            "offset": None if record is None else record.offset,
+            "rejected_at": rejected_at,
+        }
+    )
+
+
+def actor_of(decision: Created | Rejected) -> dict[str, str | None]:
+    """Who asked: the actor that the request names, else its origin."""
+    message = decision.request.message
+    if message.actor is not None:
+        return {"type": message.actor.type, "id": message.actor.id}
+    return {"type": message.origin_type, "id": origin_id(decision)}
+
+
+def origin_id(decision: Created | Rejected) -> str | None:
+    """The id of the party that the request comes from, where it names one."""
+    message = decision.request.message
+    match message.origin_type:
+        case "customer":
+            customer_id = message.customer_id
+            if isinstance(decision, Created):
+                customer_id = decision.customer_id
+            return None if customer_id is None else str(customer_id)
+        case "partner":
+            return message.partner_id
+        case _:
+            return None

@@ -1,0 +1,326 @@
+"""Decisions become rows, written in the caller's transaction: all of a batch or nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import asyncpg
+import orjson
+
+from db import parties, requests, tables
+from db.bulk import NULL, Row, Rows, copy, insert
+from handlers.facts import (
+    EMPTY_LIST,
+    actor_of,
+    compact_json,
+    context_of,
+    ticket_created,
+    ticket_rejected,
+)
+from handlers.identity import rejection_id
+from handlers.outcomes import Created, Decision, Duplicate, Known, Parked, Rejected, Request
+from handlers.sla.targets import due_dates
+from schemas.vocabulary import Kind, Outcome
+
+TICKET_COLUMNS: Final = (
+    "id",
+    "ticket_number",
+    "tenant_id",
+    "request_id",
+    "subject",
+    "priority",
+    "origin_type",
+    "target_type",
+    "origin_user_id",
+    "assigned_team",
+    "customer_id",
+    "partner_id",
+    "ticket_type",
+    "service_address",
+    "affected_services",
+    "device_serial_numbers",
+    "context",
+    "group_key",
+    "requested_at",
+    "sla_due_date",
+    "first_response_due_at",
+    "last_response_at",
+    "created_by",
+    "created_at",
+    "updated_at",
+)
+MESSAGE_COLUMNS: Final = (
+    "ticket_id",
+    "tenant_id",
+    "sequence",
+    "sender_type",
+    "sender_id",
+    "body",
+    "attachments",
+    "created_at",
+)
+REQUEST_COLUMNS: Final = (
+    "tenant_id",
+    "request_key",
+    "kind",
+    "outcome",
+    "code",
+    "ticket_id",
+    "topic",
+    "partition",
+    "offset",
+    "content_hash",
+    "decided_at",
+)
+FACT_COLUMNS: Final = (
+    "tenant_id",
+    "subject_id",
+    "sequence",
+    "outbox_id",
+    "ce_type",
+    "ticket_id",
+    "ticket_number",
+    "causation_id",
+    "traceparent",
+    "occurred_at",
+    "data",
+)
+OUTBOX_COLUMNS: Final = ("id", "facts", "dead_letters", "created_at")
+
+COPY_FROM: Final = 24
+"""From this many tickets on COPY (a statement per table) beats one INSERT for all tables."""
+
+
+@dataclass(slots=True)
+class Written:
+    """The rows of a batch. settled: identities decided before (rejected or parked), decided anew.
+
+    A settled identity's row changes; one that is new to the arbiter is inserted.
+    """
+
+    customers: list[tuple[str, str]] = field(default_factory=list)
+    tickets: list[Row] = field(default_factory=list)
+    messages: list[Row] = field(default_factory=list)
+    facts: list[Row] = field(default_factory=list)
+    requests: dict[tuple[str, str], Row] = field(default_factory=dict)
+    settled: dict[tuple[str, str], Row] = field(default_factory=dict)
+    parked: dict[tuple[str, str], Parked] = field(default_factory=dict)
+
+    def tables(self) -> list[Rows]:
+        """Everything that is only ever inserted, table by table, without the empty ones."""
+        batches = [
+            Rows(tables.tickets, TICKET_COLUMNS, self.tickets),
+            Rows(tables.ticket_messages, MESSAGE_COLUMNS, self.messages),
+            Rows(tables.requests, REQUEST_COLUMNS, sorted(self.requests.values())),
+            Rows(tables.ticket_facts, FACT_COLUMNS, self.facts),
+        ]
+        return [batch for batch in batches if batch.rows]
+
+
+def rows_of(decisions: Sequence[Decision], known: Known) -> Written:
+    """The rows that record these decisions, in key order."""
+    written = Written()
+    stamp = _Stamp(known)
+    for decision in decisions:
+        match decision:
+            case Created():
+                _write_created(written, decision, stamp)
+            case Rejected():
+                _write_rejected(written, decision, stamp)
+            case Parked():
+                written.parked[_identity(decision.request)] = decision
+                _write_outcome(written, decision.request, Outcome.PARKED, NULL, stamp)
+            case Duplicate():
+                pass
+    written.tickets.sort(key=_by_tenant_and_ticket)
+    written.messages.sort()
+    written.facts.sort()
+    return written
+
+
+class _Stamp:
+    """What all rows of one transaction share."""
+
+    __slots__ = ("decided", "due", "now", "outbox_id")
+
+    def __init__(self, known: Known) -> None:
+        self.now = known.now.isoformat(timespec="microseconds")
+        self.outbox_id = str(known.outbox_id)
+        self.due = due_dates(known.now)
+        self.decided = known.decided
+
+
+def _identity(request: Request) -> tuple[str, str]:
+    return request.tenant_id, request.request_key
+
+
+def _by_tenant_and_ticket(row: Row) -> tuple[str, str]:
+    return row[2], row[0]
+
+
+def _text(value: str | None) -> str:
+    return NULL if value is None else value
+
+
+def _json_list(values: Sequence[str]) -> str:
+    return orjson.dumps(values).decode() if values else EMPTY_LIST
+
+
+def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
+    request, now = created.request, stamp.now
+    message, tenant_id, ticket_id = request.message, request.tenant_id, request.ticket_id
+    due = stamp.due[message.priority]
+    context = context_of(created)
+    actor = actor_of(created)
+    actor_id = _text(actor["id"])
+    customer_id = _text(created.customer_id)
+    if created.customer_is_unlisted:
+        written.customers.append((tenant_id, customer_id))
+    written.tickets.append(
+        (
+            ticket_id,
+            created.ticket_number,
+            tenant_id,
+            _text(message.request_id),
+            message.title,
+            message.priority,
+            message.origin_type,
+            message.target_type,
+            NULL if message.actor is None else actor_id,
+            _text(message.assigned_team),
+            customer_id,
+            _text(message.partner_id),
+            _text(message.ticket_type),
+            _text(message.service_address),
+            _json_list(message.affected_services),
+            _json_list(message.device_serial_numbers),
+            context,
+            _text(message.group_key),
+            _text(message.requested_at),
+            due.resolution,
+            due.first_response,
+            now,
+            actor_id,
+            now,
+            now,
+        )
+    )
+    attachments = EMPTY_LIST
+    if message.attachments:
+        attachments = compact_json([item.model_dump() for item in message.attachments])
+    written.messages.append(
+        (
+            ticket_id,
+            tenant_id,
+            "1",
+            _text(actor["type"]),
+            actor_id,
+            message.description,
+            attachments,
+            now,
+        )
+    )
+    _write_fact(
+        written,
+        request,
+        (ticket_id, "1", "ticket.created", created.ticket_number),
+        ticket_created(created, context, due, now),
+        stamp,
+    )
+    _write_outcome(written, request, Outcome.CREATED, NULL, stamp)
+
+
+def _write_rejected(written: Written, rejected: Rejected, stamp: _Stamp) -> None:
+    request = rejected.request
+    record = request.record
+    if record is None:
+        message = "a refused call of the library face raises; nothing of it is recorded"
+        raise AssertionError(message)
+    ce_id = rejection_id(request.request_key, record.topic, record.partition, record.offset)
+    _write_fact(
+        written,
+        request,
+        (ce_id, "0", "ticket.rejected", NULL),
+        ticket_rejected(rejected, stamp.now),
+        stamp,
+    )
+    _write_outcome(written, request, Outcome.REJECTED, rejected.code, stamp)
+
+
+def _write_fact(
+    written: Written,
+    request: Request,
+    fact: tuple[str, str, str, str],
+    data: str,
+    stamp: _Stamp,
+) -> None:
+    subject_id, sequence, ce_type, number = fact
+    envelope = request.envelope
+    written.facts.append(
+        (
+            request.tenant_id,
+            subject_id,
+            sequence,
+            stamp.outbox_id,
+            ce_type,
+            request.ticket_id,
+            number,
+            _text(envelope.id or request.message.request_id),
+            _text(envelope.traceparent),
+            stamp.now,
+            data,
+        )
+    )
+
+
+def _write_outcome(
+    written: Written, request: Request, outcome: Outcome, code: str, stamp: _Stamp
+) -> None:
+    record = request.record
+    place = (NULL, NULL, NULL)
+    if record is not None:
+        place = (record.topic, str(record.partition), str(record.offset))
+    identity = _identity(request)
+    kept = written.settled if identity in stamp.decided else written.requests
+    kept[identity] = (
+        request.tenant_id,
+        request.request_key,
+        Kind.REQUEST,
+        outcome,
+        code,
+        request.ticket_id,
+        *place,
+        str(request.content_hash),
+        stamp.now,
+    )
+
+
+async def write(
+    connection: asyncpg.Connection,
+    written: Written,
+    known: Known,
+    *,
+    dead_letters: int = 0,
+    copy_from: int = COPY_FROM,
+) -> int:
+    """Write the rows, and the outbox row that announces them. Returns how many facts there are.
+
+    dead_letters: how many of them the caller wrote under the same outbox number.
+    copy_from: from how many tickets on COPY is used; larger than any batch for a role that is
+    under row-level security, which COPY does not work with.
+    """
+    if written.customers:
+        await parties.add_unlisted_customers(connection, written.customers)
+    if written.settled:
+        await requests.settle(connection, REQUEST_COLUMNS, sorted(written.settled.values()))
+    batches = written.tables()
+    facts = len(written.facts)
+    if facts or dead_letters:
+        announcement = (str(known.outbox_id), str(facts), str(dead_letters), known.now.isoformat())
+        batches.append(Rows(tables.outbox, OUTBOX_COLUMNS, [announcement]))
+    if len(written.tickets) < copy_from:
+        await insert(connection, batches)
+    else:
+        for batch in batches:
+            await copy(connection, batch)
+    return facts
