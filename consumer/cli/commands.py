@@ -33,6 +33,10 @@ ENTRIES: Final = (
     Entry("run", "Consume requests, publish facts and keep time until stopped."),
     Entry("request", "Send requests, judge them, and see what became of them.", is_group=True),
     Entry("ticket", "Look at tickets.", is_group=True),
+    Entry("dlq", "Look at dead letters: records that could not be handled.", is_group=True),
+    Entry("customers", "Keep customers, where no topic announces them.", is_group=True),
+    Entry("status", "Show lag, what waits, who has the lease and what is due."),
+    Entry("doctor", "Check everything that the service stands on."),
 )
 
 

@@ -1,0 +1,87 @@
+"""`ticketing customers`: who the customers are, where no topic announces them."""
+
+import asyncio
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+from consumer.cli.asking import DryRun, Yes, confirm
+from consumer.cli.failures import FAILED, CommandFailed, database_explained, database_place
+from consumer.cli.output import Json, print_json, say
+from consumer.cli.request_lines import STDIN, read_bytes
+from consumer.settings import load_settings
+
+ABOUT: Final = "Keep customers, where no topic announces them."
+MOST_SHOWN: Final = 20
+
+
+class Format(StrEnum):
+    """How a file of customers is written."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def import_customers(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|-",
+            help="CSV with a heading, or JSON lines: customer_id, tenant_id, external_id, name,"
+            " status, tier, updated_at.",
+        ),
+    ],
+    *,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="[default: by the name or the content]")
+    ] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Take in customers by the rules of customer.changed: who is newer on record stays."""
+    settings = load_settings()
+    content = read_bytes(file)
+
+    from consumer.customer_import import import_all, read_customers
+
+    is_csv = _is_csv(file, content) if format_ is None else format_ is Format.CSV
+    customers = read_customers(content, is_csv=is_csv)
+    if customers.invalid:
+        for line, problem in customers.invalid[:MOST_SHOWN]:
+            typer.echo(f"line {line}: {problem}", err=True)
+        raise CommandFailed(
+            f"Nothing was imported: {len(customers.invalid)} of"
+            f" {len(customers.invalid) + len(customers.valid)} customers are invalid."
+        )
+    touched = (
+        ("database", database_place(settings)),
+        ("file", "stdin" if file == STDIN else file),
+        ("customers", len(customers.valid)),
+    )
+    confirm(touched, "Import them?", yes=yes or dry_run)
+    with database_explained(settings):
+        done = asyncio.run(import_all(settings, customers.valid, dry_run=dry_run))
+    if as_json:
+        print_json({"dry_run": dry_run, **done.as_json()})
+    else:
+        say(
+            f"{'Would import' if dry_run else 'Imported'} {len(customers.valid)} customers:"
+            f" {done.changed} changed, {done.unchanged} unchanged, {len(done.refused)} refused."
+        )
+        for line, problem in done.refused[:MOST_SHOWN]:
+            typer.echo(f"line {line}: {problem}", err=True)
+    if done.refused:
+        raise typer.Exit(FAILED)
+
+
+COMMANDS: Final = (
+    (import_customers, "import", "Example: ticketing customers import customers.csv --dry-run"),
+)
+
+
+def _is_csv(file: str, content: bytes) -> bool:
+    if file.endswith(".csv"):
+        return True
+    return not content.lstrip().startswith((b"{", b"["))
