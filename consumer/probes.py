@@ -4,8 +4,8 @@ aiokafka hides an outage from a consumer that has nothing to read, and nothing e
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -36,6 +36,21 @@ async def probe(
         else:
             dependencies.up(name)
         await sleep(SECONDS_BETWEEN_PROBES)
+
+
+@asynccontextmanager
+async def probed(
+    name: Name, ask: Callable[[], Awaitable[object]], dependencies: Dependencies
+) -> AsyncIterator[None]:
+    """Probe while the block runs; what was opened to ask is closed after it."""
+    task = asyncio.create_task(probe(name, ask, dependencies), name=f"probe.{name}")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        if isinstance(ask, KafkaProbe):
+            await ask.close()
 
 
 class KafkaProbe:
