@@ -1,7 +1,8 @@
 """The ceiling of a run: its very rows, written by COPY alone into the same schema, without Kafka.
 
 Batches as large as the run's, one transaction each, one connection, nothing encoded on the way:
-the rows were read back in the form in which they are sent.
+the rows were read back in the form in which they are sent, the binary one, which the server takes
+in some 15 % faster than text.
 """
 
 import asyncio
@@ -32,9 +33,11 @@ _ROWS = {
     "ticket_facts": """
         SELECT * FROM ticket_facts WHERE outbox_id = $1 ORDER BY tenant_id, subject_id""",
     "outbox": """
-        SELECT outbox_id AS id, count(*) AS facts, 0 AS dead_letters, min(occurred_at) AS created_at
+        SELECT outbox_id, count(*)::int, sum(length(data)), min(occurred_at)
         FROM ticket_facts WHERE outbox_id = $1 GROUP BY outbox_id""",
 }
+# The types must be the columns' own: COPY's binary form converts nothing.
+_OUTBOX_COLUMNS = ("id", "facts", "bytes", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ async def _copy_all(source_url: str, target_url: str) -> Ceiling:
         for batch in batches:
             async with target.transaction():
                 for table, rows in batch.items():
-                    await target.copy_to_table(table, source=io.BytesIO(rows))
+                    columns = _OUTBOX_COLUMNS if table == "outbox" else None
+                    await target.copy_to_table(
+                        table, source=io.BytesIO(rows), columns=columns, format="binary"
+                    )
         seconds = time.perf_counter() - start
         tickets: int = await target.fetchval("SELECT count(*) FROM tickets")
         return Ceiling(tickets, len(batches), seconds)
@@ -76,6 +82,6 @@ async def _read_batches(source: asyncpg.Connection) -> AsyncIterator[dict[str, b
         rows = {}
         for table, query in _ROWS.items():
             output = io.BytesIO()
-            await source.copy_from_query(query, batch["outbox_id"], output=output)
+            await source.copy_from_query(query, batch["outbox_id"], output=output, format="binary")
             rows[table] = output.getvalue()
         yield rows
