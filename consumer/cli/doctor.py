@@ -14,7 +14,7 @@ EXAMPLE: Final = "Example: ticketing doctor"
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Check settings, database, Kafka, topics and group; say each cause and its remedy."""
+    """Check everything that the service stands on. Each finding says its cause and its remedy."""
     from consumer.finding import Finding, Verdict, failed, ok
 
     findings: list[Finding] = []

@@ -23,7 +23,7 @@ def status(
     ] = 2.0,
     as_json: Json = False,
 ) -> None:
-    """Show lag, what waits to be published, parked, held and dead, the lease, and what is due."""
+    """Show lag, what waits, who has the lease and what is due."""
     settings = load_settings()
 
     from consumer.cli.status_page import page, print_page
