@@ -21,6 +21,7 @@ from consumer.intake import Intake
 from consumer.lost_positions import LostPositions
 from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
+from consumer.probes import KafkaProbe, probed
 from consumer.readiness import Readiness
 from consumer.relay import Relay
 from consumer.roles import ALL_ROLES, Role
@@ -83,6 +84,8 @@ async def run(
         stack.enter_context(loop_watched(metrics))
         if listener is not None:
             await stack.enter_async_context(serving(listener, health.pages()))
+        kafka = KafkaProbe(partial(clients.admin, settings))
+        await stack.enter_async_context(probed("kafka", kafka, dependencies))
         opening: asyncio.Future[Any] = asyncio.ensure_future(
             dependencies.retrying("database")(outside.pool, settings)
         )
@@ -91,7 +94,8 @@ async def run(
         pool = opening.result()
         try:
             machine = Machine(settings, roles, outside, pool, metrics, dependencies)
-            await machine.run(shutdown, watchdog, health)
+            async with probed("database", partial(pool.fetchval, "SELECT 1"), dependencies):
+                await machine.run(shutdown, watchdog, health)
         finally:
             pool.terminate()
     log.info("run.ended")

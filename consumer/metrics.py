@@ -74,6 +74,9 @@ class Metrics:
         self.publish_failures = self._counter(
             "publish_failures", "Sends that were not acknowledged.", "cause"
         )
+        self.publish_seconds = self._histogram(
+            "publish_seconds", "From the beginning of a write until its facts were acknowledged."
+        )
         self.end_to_end_seconds = self._histogram(
             "end_to_end_seconds", "From a record's timestamp until its facts were acknowledged."
         )
