@@ -1,11 +1,12 @@
 """Runs one server on behalf of a parent that may die at any moment.
 
-A program of its own (`python guard.py END_SIGNAL`), stdlib only. It makes the server's directory,
-prints its path, and then answers one JSON line with another. When its input ends, its parent is
-gone or it is told to terminate, it ends the server and removes the directory. Only the parent's
-end of the pipe keeps both alive, so a SIGKILL of the parent leaves nothing behind.
+A program of its own (`python guard.py END_SIGNAL END_SECONDS`), stdlib only. It makes the
+server's directory, prints its path, and then answers one JSON line with another. When its input
+ends, its parent is gone or it is told to terminate, it ends the server and removes the directory.
+Only the parent's end of the pipe keeps both alive: a SIGKILL of the parent leaves nothing behind.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -20,7 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-END_SECONDS = 10.0
 STOP_SECONDS = 60.0
 PARENT_CHECK_SECONDS = 1.0
 
@@ -36,6 +36,7 @@ def _die_with_the_guard() -> None:
 class Guard:
     directory: Path
     end_signal: signal.Signals
+    end_seconds: float
     process: subprocess.Popen[bytes] | None = field(default=None)
 
     def start(self, *, argv: list[str], log: str, user: int | None) -> dict[str, Any]:
@@ -62,18 +63,18 @@ class Guard:
         return {"exit": self._end(signal.Signals(number), STOP_SECONDS)}
 
     def close(self) -> None:
-        self._end(self.end_signal, END_SECONDS)
+        self._end(self.end_signal, self.end_seconds)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _end(self, number: signal.Signals, seconds: float) -> int | None:
         if self.process is None or self.process.poll() is not None:
             return None if self.process is None else self.process.returncode
         os.killpg(self.process.pid, number)
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # no such group, or all dead
             os.killpg(self.process.pid, signal.SIGKILL)
-            return self.process.wait()
+        return self.process.wait()
 
 
 def answer_requests(guard: Guard) -> None:
@@ -107,7 +108,7 @@ def main() -> None:
     signal.signal(signal.SIGHUP, _terminate)
     home = "/var/tmp" if os.access("/var/tmp", os.W_OK) else None  # noqa: S108  a disk: fsync counts
     directory = Path(tempfile.mkdtemp(prefix="ticketing-devstack-", dir=home))
-    guard = Guard(directory, signal.Signals(int(sys.argv[1])))
+    guard = Guard(directory, signal.Signals(int(sys.argv[1])), float(sys.argv[2]))
     try:
         print(directory, flush=True)  # noqa: T201  the first answer
         answer_requests(guard)

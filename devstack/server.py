@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from devstack import guard
 
 READY_SECONDS = 90.0
+END_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_LINES_SHOWN = 15
 
@@ -77,11 +78,14 @@ class GivenServer:
 class GuardedServer:
     """A process that ends with us, even when we are killed; its directory lives as long."""
 
-    def __init__(self, name: str, *, end_signal: signal.Signals) -> None:
+    def __init__(
+        self, name: str, *, end_signal: signal.Signals, end_seconds: float = END_SECONDS
+    ) -> None:
+        """At the end the process gets `end_signal`, and SIGKILL `end_seconds` later."""
         self._name = name
         self._talking = threading.Lock()
         self._guard = subprocess.Popen(
-            [sys.executable, "-I", guard.__file__, str(int(end_signal))],
+            [sys.executable, "-I", guard.__file__, str(int(end_signal)), str(end_seconds)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

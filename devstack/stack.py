@@ -57,9 +57,12 @@ def running(
     found = machine.look(separate=separate)
     choice = choose(found, kafka=kafka, postgres=postgres)
     stack = Stack(choice.description)
-    with ExitStack() as ending, ThreadPoolExecutor(2) as starting:
-        kafka_started = starting.submit(_start_kafka, choice, found, kafka_options or {})
-        postgres_started = starting.submit(_start_postgres, choice, found, postgres_options or {})
+    with ExitStack() as ending:
+        with ThreadPoolExecutor(2) as starting:
+            kafka_started = starting.submit(_start_kafka, choice, found, kafka_options or {})
+            postgres_started = starting.submit(
+                _start_postgres, choice, found, postgres_options or {}
+            )
         for started in (kafka_started, postgres_started):
             if started.exception() is None and (server := started.result()) is not None:
                 ending.callback(server.close)
