@@ -1,6 +1,7 @@
 """Read stretches of topics with a throw-away consumer: outside any group, nobody's offsets move."""
 
 from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -9,14 +10,25 @@ FETCH_MS = 500
 RECORDS_AT_ONCE = 5_000
 
 
-async def partitions_of(consumer: Any, topics: Collection[str]) -> list[TopicPartition]:  # noqa: ANN401  aiokafka's consumer
-    """The partitions of those of these topics that exist."""
-    known = await consumer.topics()
-    return [
-        TopicPartition(topic, number)
-        for topic in sorted(known.intersection(topics))
-        for number in sorted(consumer.partitions_for_topic(topic) or ())
-    ]
+@asynccontextmanager
+async def started(client: Any) -> AsyncIterator[Any]:  # noqa: ANN401  aiokafka's clients
+    """A client of Kafka while the block lasts."""
+    try:
+        await client.start()
+        yield client
+    finally:
+        await (client.close() if hasattr(client, "close") else client.stop())
+
+
+async def partitions_of(admin: Any, topics: Collection[str]) -> list[TopicPartition]:  # noqa: ANN401  aiokafka's admin client
+    """The partitions of those of these topics that exist, in order."""
+    existing = sorted(set(topics).intersection(await admin.list_topics()))
+    described = await admin.describe_topics(existing) if existing else []
+    return sorted(
+        TopicPartition(each["topic"], partition["partition"])
+        for each in described
+        for partition in each["partitions"]
+    )
 
 
 async def scan(

@@ -12,18 +12,18 @@ from typing import Any, Final
 
 import asyncpg
 from aiokafka import TopicPartition
-from schemas.catalogue import TOPIC_OF_CE_TYPE
 
 from consumer import clients, reading
 from consumer.audit import Audit, Report
 from consumer.evidence import Place, Stretch
-from consumer.lag import committed_offsets
-from consumer.scan import partitions_of, scan
+from consumer.group_lag import committed_offsets
+from consumer.scan import partitions_of, scan, started
 from consumer.settings import Settings
 from consumer.subscription import DEAD_LETTER_SUFFIX, Subscription
 from db import inventory
 from db.connect import connect
 from handlers.entries import TopicRole
+from schemas.catalogue import TOPIC_OF_CE_TYPE
 
 EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 SECONDS_FOR_A_QUESTION: Final = 600.0
@@ -42,9 +42,12 @@ async def verify(settings: Settings, *, since: datetime | None = None) -> Report
     Records are judged up to the offsets that the service's group has committed. Raises KafkaError,
     OSError or what asyncpg raises when a server can't be read.
     """
-    async with _started(clients.consumer(settings)) as kafka:
-        inspection = _Inspection(settings, kafka, await _find_topics(kafka, settings), since)
-        return await inspection.run()
+    async with (
+        started(clients.consumer(settings)) as kafka,
+        started(clients.admin(settings)) as admin,
+    ):
+        topics = await _find_topics(admin, settings)
+        return await _Inspection(settings, kafka, admin, topics, since).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class _Inspection:
 
     settings: Settings
     kafka: Any  # aiokafka's consumer
+    admin: Any  # and its admin client
     topics: _Topics
     since: datetime | None
 
@@ -88,8 +92,7 @@ class _Inspection:
 
     async def _handled(self) -> Bounds:
         """The records that the group says to be done with; by now each has its outcome."""
-        async with _started(clients.admin(self.settings)) as admin:
-            committed = await committed_offsets(admin, self.settings.group_id)
+        committed = await committed_offsets(self.admin, self.settings.group_id)
         starts = await self._starts(self.topics.inbound)
         return {each: (at, max(at, committed.get(each, 0))) for each, at in starts.items()}
 
@@ -164,27 +167,18 @@ class _Inspection:
             return True
 
 
-async def _find_topics(kafka: Any, settings: Settings) -> _Topics:  # noqa: ANN401  aiokafka's consumer
+async def _find_topics(admin: Any, settings: Settings) -> _Topics:  # noqa: ANN401  aiokafka's
     subscription = Subscription(settings)
-    known = await kafka.topics()
+    known = await admin.list_topics()
     roles = {topic: role for topic in known if (role := subscription.role_of(topic))}
     topic_of = {kind: settings.topic_prefix + name for kind, name in TOPIC_OF_CE_TYPE.items()}
     return _Topics(
         roles,
         topic_of,
-        await partitions_of(kafka, roles),
-        await partitions_of(kafka, set(topic_of.values())),
-        await partitions_of(kafka, {topic + DEAD_LETTER_SUFFIX for topic in roles}),
+        await partitions_of(admin, roles),
+        await partitions_of(admin, set(topic_of.values())),
+        await partitions_of(admin, {topic + DEAD_LETTER_SUFFIX for topic in roles}),
     )
-
-
-@asynccontextmanager
-async def _started(client: Any) -> AsyncIterator[Any]:  # noqa: ANN401  aiokafka's clients
-    try:
-        await client.start()
-        yield client
-    finally:
-        await (client.close() if hasattr(client, "close") else client.stop())
 
 
 @asynccontextmanager

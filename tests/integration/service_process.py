@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,14 +94,16 @@ class ServiceProcess:
 
 @asynccontextmanager
 async def running_service(
-    *arguments: str, settings: Mapping[str, str]
+    *arguments: str,
+    settings: Mapping[str, str],
+    program: Sequence[str] = ("-m", "consumer", "run"),
 ) -> AsyncIterator[ServiceProcess]:
     """Run `ticketing run ARGUMENTS` with TICKETING_{name} set; kill it where a test leaves it."""
     environment = {name: each for name, each in os.environ.items() if "TICKETING_" not in name}
     environment |= {"TICKETING_HTTP_PORT": "0"}
     environment |= {f"TICKETING_{name}": each for name, each in settings.items()}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "consumer", "run", *arguments),
+        *(sys.executable, *program, *arguments),
         env=environment,
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

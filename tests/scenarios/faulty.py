@@ -1,0 +1,154 @@
+"""`python -m tests.scenarios.faulty`: the service, in a world that fails at a chosen moment.
+
+Nothing in the product knows of it: what `compose` is given is wrapped. A fault is a sentence:
+
+    kill before consumer.commit              SIGKILL, just before the first call
+    kill after producer.send_batch #3        SIGKILL, once the third call has returned
+    stop before connection.execute ~COMMIT   SIGSTOP, before the first call that mentions COMMIT
+    poison connection.copy_to_table ~smuggled    PostgreSQL refuses each call that mentions this
+
+connection: any of the pool's; consumer and producer: aiokafka's.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import uvloop
+
+from consumer import clients
+from consumer.compose import Outside, run
+from consumer.http_server import listen
+from consumer.logs import set_up_logs
+from consumer.roles import ALL_ROLES, Role
+from consumer.settings import load_settings
+
+SENTENCE = re.compile(
+    r"(?P<action>kill|stop|poison)(?: (?P<when>before|after))? (?P<call>\w+\.\w+)"
+    r"(?: ~(?P<text>[^#]+?))?(?: #(?P<number>\d+))?"
+)
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+@dataclass(slots=True)
+class Fault:
+    """One sentence. number: which of the matching calls; a poison is for all of them."""
+
+    action: str
+    when: str
+    call: str
+    text: str
+    number: int
+    seen: int = 0
+
+    @classmethod
+    def parse(cls, sentence: str) -> "Fault":
+        found = SENTENCE.fullmatch(sentence)
+        assert found is not None, sentence
+        action, when, call, text, number = found.groups()
+        return cls(action, when or "before", call, text or "", int(number or 1))
+
+    def strike(self) -> None:
+        if self.action == "poison":
+            raise asyncpg.CharacterNotInRepertoireError("a value that the database can't hold")
+        self.seen += 1
+        if self.seen == self.number:
+            os.kill(os.getpid(), SIGNALS[self.action])
+
+
+@dataclass(slots=True)
+class Faults:
+    planned: Sequence[Fault]
+    calls: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.calls = frozenset(fault.call for fault in self.planned)
+
+    def strike(self, when: str, call: str, said: str) -> None:
+        for fault in self.planned:
+            if (fault.when, fault.call) == (when, call) and fault.text in said:
+                fault.strike()
+
+
+class Watched:
+    """A client that does what it did, but for the calls that a fault names."""
+
+    def __init__(self, name: str, target: Any, faults: Faults) -> None:  # noqa: ANN401  any client
+        self.__dict__.update(_name=name, _target=target, _faults=faults)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever it is there
+        value = getattr(self._target, name)
+        call = f"{self._name}.{name}"
+        return _watched(call, value, self._faults) if call in self._faults.calls else value
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._target, name, value)
+
+
+def _watched(call: str, function: Callable[..., Any], faults: Faults) -> Callable[..., Any]:
+    async def watched(*arguments: object, **named: object) -> object:
+        said = " ".join(map(_text, (*arguments, *named.values())))
+        faults.strike("before", call, said)
+        answer = await function(*arguments, **named)
+        faults.strike("after", call, said)
+        return answer
+
+    return watched
+
+
+def _text(value: object) -> str:
+    if isinstance(value, (bytes, memoryview)):
+        return bytes(value).decode(errors="replace")
+    return str(value)
+
+
+class WatchedPool(Watched):
+    """A pool whose connections are watched."""
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Any]:
+        async with self._target.acquire() as connection:
+            yield Watched("connection", connection, self._faults)
+
+
+def outside(faults: Faults) -> Outside:
+    """The world as it is, watched."""
+    real = Outside()
+
+    async def pool(*arguments: Any) -> WatchedPool:  # noqa: ANN401  as compose calls it
+        return WatchedPool("pool", await real.pool(*arguments), faults)
+
+    return Outside(
+        pool=pool,
+        connect=real.connect,
+        consumer=lambda *given: Watched("consumer", real.consumer(*given), faults),
+        producer=lambda *given: Watched("producer", real.producer(*given), faults),
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fault", action="append", default=[])
+    parser.add_argument("--role", action="append", default=[])
+    parser.add_argument("--session-ms", type=int, default=clients.SESSION_TIMEOUT_MS)
+    given = parser.parse_args()
+    clients.SESSION_TIMEOUT_MS = given.session_ms
+    clients.HEARTBEAT_INTERVAL_MS = given.session_ms // 4
+    settings = load_settings()
+    set_up_logs(settings)
+    roles = frozenset(Role(name) for name in given.role) or ALL_ROLES
+    faults = Faults([Fault.parse(sentence) for sentence in given.fault])
+    listener = listen(settings.http_host, settings.http_port)
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        raise SystemExit(runner.run(run(settings, roles, listener, outside(faults))))
+
+
+if __name__ == "__main__":
+    main()
