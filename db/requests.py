@@ -39,7 +39,8 @@ SELECT now() AS now, nextval('outbox_id_seq') AS outbox_id,
 """
 """One question for a whole batch. Only what stands out comes back: on an ordinary batch nothing
 but the time and a number, however large it is. LATERAL with LIMIT leaves the planner no other way
-than one index probe per key, whatever its statistics say. Lists come as text, since a workflow's session decodes JSON itself."""
+than one index probe per key, whatever its statistics say. Lists come as text, because sessions of
+SQLAlchemy decode JSON by themselves."""
 
 REJECTIONS: Final = """
 SELECT f.subject_id::text

@@ -1,0 +1,1 @@
+"""Workflows that open tickets with TicketingService: plain Python, Temporal and Prefect."""
