@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from consumer import clock
+from consumer.scan import partitions_of
 from consumer.subscription import Subscription
 
 COORDINATOR_SECONDS: Final = 10.0
@@ -59,11 +60,7 @@ async def lag_by_topic(
     """The lag of every topic that we read, in the order of their names."""
     committed = await committed_offsets(admin, group_id)
     topics = [topic for topic in await admin.list_topics() if subscription.role_of(topic)]
-    partitions = [
-        TopicPartition(description["topic"], each["partition"])
-        for description in (await admin.describe_topics(topics) if topics else ())
-        for each in description["partitions"]
-    ]
+    partitions = await partitions_of(admin, topics)
     first = await reader.beginning_offsets(partitions) if partitions else {}
     end = await reader.end_offsets(partitions) if partitions else {}
     position = {each: max(first[each], committed.get(each, 0)) for each in partitions}

@@ -1,16 +1,16 @@
 """One record, read from where it stands, without a group and without a trace."""
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import TopicPartition
 
 from consumer import clients
+from consumer.scan import partitions_of, scan, started
 from consumer.settings import Settings
 from handlers.record import Record
 
 READ_SECONDS: Final = 10.0
-POLL_MS: Final = 500
 
 
 class RecordAway(Exception):
@@ -23,33 +23,18 @@ class RecordAway(Exception):
 async def read_record(settings: Settings, topic: str, partition: int, offset: int) -> Record:
     """The record at this offset. Raises RecordAway when there is none, or none to be read."""
     place = f"{topic}:{partition}:{offset}"
-    reader = clients.consumer(settings)
-    await reader.start()
-    try:
-        if partition not in (await _partitions(reader, topic)):
+    at = TopicPartition(topic, partition)
+    async with started(clients.admin(settings)) as admin:
+        if at not in await partitions_of(admin, [topic]):
             raise RecordAway(place, "there is no such topic or partition")
-        at = TopicPartition(topic, partition)
+    async with started(clients.consumer(settings)) as reader:
         first = (await reader.beginning_offsets([at]))[at]
         end = (await reader.end_offsets([at]))[at]
         if not first <= offset < end:
-            raise RecordAway(place, f"the partition holds offsets {first} to {end - 1} now")
-        reader.assign([at])
-        reader.seek(at, offset)
+            held = f"holds the offsets {first} to {end - 1}" if first < end else "is empty"
+            raise RecordAway(place, f"its partition {held}")
         async with asyncio.timeout(READ_SECONDS):
-            while not (records := await reader.getmany(at, timeout_ms=POLL_MS, max_records=1)):
-                pass
-    except TimeoutError:
-        raise RecordAway(place, "nothing follows it that is not a transaction's marker") from None
-    finally:
-        await reader.stop()
-    record: Record = records[at][0]
-    if record.offset != offset:
-        raise RecordAway(place, "it was compacted away, or its transaction was aborted")
-    return record
-
-
-async def _partitions(reader: Any, topic: str) -> set[int]:  # noqa: ANN401  aiokafka's consumer
-    """Asked among all topics: asking for one might create it."""
-    if topic not in await reader.topics():
-        return set()
-    return reader.partitions_for_topic(topic) or set()
+            async for _, records in scan(reader, {at: (offset, offset + 1)}):
+                record: Record = records[0]
+                return record
+    raise RecordAway(place, "it was compacted away, or it belongs to a transaction")

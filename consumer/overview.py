@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 
 from consumer import clients
 from consumer.group_lag import TopicLag, lag_by_topic
+from consumer.scan import started
 from consumer.settings import Settings
 from consumer.subscription import Subscription
 from db import dead_letter_reading as dead_letters
@@ -66,19 +67,16 @@ async def _ask_database(settings: Settings, overview: Overview) -> None:
 
 
 async def _ask_kafka(settings: Settings, overview: Overview) -> None:
-    admin, reader = clients.admin(settings), clients.consumer(settings)
+    subscription = Subscription(settings)
     try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            await admin.start()
-            await reader.start()
-            overview.lag = await lag_by_topic(
-                admin, reader, Subscription(settings), settings.group_id
-            )
+        async with (
+            asyncio.timeout(LOOK_SECONDS),
+            started(clients.admin(settings)) as admin,
+            started(clients.consumer(settings)) as reader,
+        ):
+            overview.lag = await lag_by_topic(admin, reader, subscription, settings.group_id)
     except (KafkaError, OSError) as error:
         overview.problems.append(f"Kafka can't be read: {_reason(error)}.")
-    finally:
-        await reader.stop()
-        await admin.close()
 
 
 def _reason(error: BaseException) -> str:

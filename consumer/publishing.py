@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 
 from consumer import clients
+from consumer.scan import started
 from consumer.settings import Settings
 from handlers.record import StoredRecord
 
@@ -30,12 +31,13 @@ async def publish(settings: Settings, topic: str, values: Sequence[bytes]) -> li
 
     Raises NotPublished when the topic is missing or the brokers don't acknowledge in time.
     """
+    async with started(clients.admin(settings)) as admin:
+        if topic not in await admin.list_topics():
+            raise NotPublished(f"topic {topic} does not exist; run `ticketing topics`")
     producer = clients.producer(settings)
     await producer.start()
     records: list[StoredRecord] = []
     try:
-        if topic not in await _topics(settings):
-            raise NotPublished(f"topic {topic} does not exist; run `ticketing topics`")
         for start in range(0, len(values), IN_FLIGHT):
             chunk = values[start : start + IN_FLIGHT]
             async with asyncio.timeout(SEND_SECONDS):
@@ -64,12 +66,3 @@ def key_of(value: bytes) -> bytes | None:
         return None
     customer = request.get("customer_id") if isinstance(request, dict) else None
     return None if customer is None else str(customer).encode()
-
-
-async def _topics(settings: Settings) -> set[str]:
-    admin = clients.admin(settings)
-    await admin.start()
-    try:
-        return set(await admin.list_topics())
-    finally:
-        await admin.close()

@@ -9,6 +9,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
 from consumer import clients
+from consumer.scan import started
 from consumer.settings import Settings
 from consumer.wanted_topics import LONGEST, Difference, WantedTopic, wanted_topics
 from schemas.catalogue import OUTBOUND_TOPICS
@@ -39,16 +40,12 @@ async def ensure(
 
     replication: None leaves it to the broker's default. Raises TopicNotCreated.
     """
-    admin = clients.admin(settings)
-    await admin.start()
-    try:
+    async with started(clients.admin(settings)) as admin:
         existing = await existing_topics(admin)
         wanted = wanted_topics(settings, existing, partitions=partitions)
         missing = [topic for topic in wanted if topic.name not in existing]
         created = await create(admin, missing, replication) if missing and create_missing else []
         return Ensured(created, await differences(admin, wanted))
-    finally:
-        await admin.close()
 
 
 async def existing_topics(admin: Any) -> set[str]:  # noqa: ANN401  aiokafka's admin client

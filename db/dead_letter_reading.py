@@ -14,7 +14,7 @@ error_path, attempts, failed_at, state, publish_error, outbox_id IS NOT NULL AND
 
 NEWEST: Final = f"""
 SELECT {SUMMARY} FROM dead_letters
- WHERE failed_at >= coalesce($1, '-infinity')
+ WHERE failed_at >= coalesce($1::timestamptz, '-infinity'::timestamptz)
    AND ($2::text IS NULL OR topic = $2) AND ($3::text IS NULL OR tenant_id = $3)
    AND ($4::text IS NULL OR error_class = $4) AND ($5::text IS NULL OR state = $5)
  ORDER BY failed_at DESC, topic, partition, "offset" LIMIT $6

@@ -22,7 +22,7 @@ def place_of(letter: Summary) -> Place:
 def print_letters(letters: Iterable[Summary], now: datetime) -> None:
     """One line each."""
     print_table(
-        ("ID", "STATE", "TENANT", "failed", "why"),
+        ("ID", "STATE", "TENANT", "@failed", "why"),
         (
             (
                 place_of(letter),

@@ -10,13 +10,14 @@ from typing import Annotated, Any, Final
 
 import orjson
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 UNLIMITED: Final = 100_000
 NOTHING: Final = "-"
 LONGEST_SHOWN: Final = 2_000
+STAMP_WIDTH: Final = len("2026-01-31T12:00:00Z")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Tenant = Annotated[
@@ -66,6 +67,18 @@ def say(text: str = "", style: str | None = None) -> None:
     console().print(printable(text), style=style)
 
 
+def show(renderable: RenderableType) -> None:
+    """Print it; in a pipe without the blanks that only align what a terminal shows."""
+    out = console()
+    if out.width != UNLIMITED:
+        out.print(renderable)
+        return
+    with out.capture() as capture:
+        out.print(renderable)
+    for line in capture.get().splitlines():
+        sys.stdout.write(line.rstrip() + "\n")
+
+
 def print_json(value: object) -> None:
     """One JSON value on one line; times as RFC 3339, bytes as text with escapes."""
     sys.stdout.write(orjson.dumps(value, default=_plain).decode() + "\n")
@@ -73,24 +86,25 @@ def print_json(value: object) -> None:
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Rows under headings, without any frame."""
-    console().print(rows_table(headings, rows))
+    show(rows_table(headings, rows))
 
 
 def print_fields(fields: Iterable[tuple[str, object]]) -> None:
     """Names and values below each other."""
-    console().print(fields_table(fields))
+    show(fields_table(fields))
 
 
 def rows_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """A table. A heading with # is a number's; one in capitals is a column that never folds."""
+    """A table. Of the headings #x is a number's, @x a moment's, and X is a column never folded."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in headings:
-        name = heading.removeprefix("#")
+        name = heading.lstrip("#@")
         table.add_column(
             name.lower(),
-            justify="left" if name == heading else "right",
+            justify="right" if heading.startswith("#") else "left",
             overflow="fold",
             no_wrap=name.isupper(),
+            min_width=STAMP_WIDTH if heading.startswith("@") else None,
         )
     for row in rows:
         table.add_row(*(_cell(value) for value in row))

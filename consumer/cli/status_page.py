@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from consumer.cli.moments import age, shown, span
-from consumer.cli.output import console, fields_table, rows_table
+from consumer.cli.output import fields_table, rows_table, show
 from consumer.group_lag import TopicLag
 from consumer.overview import Overview
 from db.status import LeaseHolder, Waiting
@@ -15,7 +15,7 @@ from db.status import LeaseHolder, Waiting
 
 def print_page(overview: Overview) -> None:
     """All of it, once."""
-    console().print(page(overview))
+    show(page(overview))
 
 
 def page(overview: Overview) -> Group:
@@ -40,7 +40,7 @@ def _parts(overview: Overview) -> Iterator[RenderableType]:
     if overview.causes:
         yield Text("\ndead letters in the last 24 h", style="bold")
         yield rows_table(
-            ("#LETTERS", "ERROR", "TOPIC", "last"),
+            ("#LETTERS", "ERROR", "TOPIC", "@last"),
             (
                 (cause.count, cause.error_class, cause.topic, shown(cause.last_at, now))
                 for cause in overview.causes
@@ -49,7 +49,7 @@ def _parts(overview: Overview) -> Iterator[RenderableType]:
     if overview.lost:
         yield Text("\nrecords deleted before they were read", style="bold red")
         yield rows_table(
-            ("TOPIC", "#PARTITION", "#FROM", "#TO", "reported"),
+            ("TOPIC", "#PARTITION", "#FROM", "#TO", "@reported"),
             (
                 (
                     lost.topic,

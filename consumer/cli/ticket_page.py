@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 def print_tickets(tickets: Iterable[Row], now: datetime) -> None:
     """One line each."""
     print_table(
-        ("NUMBER", "STATUS", "PRIORITY", "TENANT", "team", "created", "title"),
+        ("NUMBER", "STATUS", "PRIORITY", "TENANT", "team", "@created", "title"),
         (
             (
                 ticket["ticket_number"],
@@ -76,7 +76,7 @@ def print_timeline(facts: Sequence[Fact], now: datetime) -> None:
     """Every fact, and whether subscribers can have read it."""
     say("\nTimeline", "bold")
     print_table(
-        ("#NO", "FACT", "at", "publication", "cause"),
+        ("#NO", "FACT", "@at", "publication", "cause"),
         (
             (
                 fact.sequence,
