@@ -130,7 +130,8 @@ def _format_storage(java: list[str], properties: Path) -> None:
     done = subprocess.run(
         [
             *(*java, *quick, "kafka.tools.StorageTool"),
-            *("format", "--cluster-id", cluster_id, "--config", str(properties)),
+            # With "=", since an id may begin with "-" and would be taken for an option.
+            *("format", f"--cluster-id={cluster_id}", "--config", str(properties)),
         ],
         capture_output=True,
         text=True,
