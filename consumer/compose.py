@@ -22,6 +22,7 @@ from consumer.lost_positions import LostPositions
 from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
 from consumer.probes import KafkaProbe, probed
+from consumer.progress import IntakeProgress
 from consumer.readiness import Readiness
 from consumer.relay import Relay
 from consumer.roles import ALL_ROLES, Role
@@ -130,6 +131,7 @@ class Machine:
         telling = Telling(metrics)
         subscription = Subscription(settings)
         setting = _setting(settings)
+        self.consumer: Any = None
         self.intake: Intake | None = None
         self.party_progress: PartyProgress | None = None
         self.relay: Relay | None = None
@@ -172,7 +174,7 @@ class Machine:
         subscription: Subscription,
         setting: Setting,
     ) -> Intake:
-        consumer = outside.consumer(settings, settings.group_id)
+        self.consumer = consumer = outside.consumer(settings, settings.group_id)
         progress = PartyProgress(consumer, subscription, pool, self._dependencies)
         self.party_progress = progress
 
@@ -208,23 +210,26 @@ class Machine:
         Raises what ends any of the tasks: a service with a part missing is no service.
         """
         async with asyncio.TaskGroup() as group:
-            intake = relay = timers = lag = None
+            intake = relay = timers = None
+            looking: list[asyncio.Task[None]] = []
             if self.relay is not None:
                 relay = group.create_task(self.relay.run(), name="relay")
             if self.timers is not None:
                 timers = group.create_task(self.timers.run(), name="timers")
             if self.intake is not None and self.party_progress is not None:
                 intake = group.create_task(self.intake.run(), name="intake")
-                lag = group.create_task(
-                    Readiness(self.intake, self.party_progress, health).run(), name="lag"
-                )
-            tasks = [task for task in (intake, relay, timers, lag) if task is not None]
+                lag = Readiness(self.intake, self.party_progress, health)
+                pulse = watchdog.pulse("the intake")
+                progress = IntakeProgress(self.consumer, self.intake, pulse)
+                looking.append(group.create_task(lag.run(), name="lag"))
+                looking.append(group.create_task(progress.run(), name="intake.progress"))
+            tasks = [task for task in (intake, relay, timers, *looking) if task is not None]
             for task in tasks:
                 watchdog.watch(task)
             await shutdown.requested.wait()
             expiry = group.create_task(_give_up(shutdown, tasks), name="shutdown.expiry")
-            if lag is not None:
-                lag.cancel()
+            for task in looking:
+                task.cancel()
             if self.intake is not None and intake is not None:
                 self.intake.stop()
                 await asyncio.wait({intake})

@@ -5,6 +5,7 @@ membership in the group or a mistake of ours is not retried here.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 2.0
 SECONDS_BETWEEN_LINES = 10.0
 LONGEST_REASON = 300
+SECONDS_WORK_IS_BELIEVED = 10.0
+"""How long a failure of work outweighs a probe's success: several of our longest waits."""
 
 NOT_KAFKAS_ABSENCE = (
     kafka.CommitFailedError,
@@ -78,6 +81,7 @@ class Dependencies:
         self._seconds = seconds
         self._sleep = sleep
         self._logged_at: dict[Name, float] = {}
+        self._failed_at: dict[Name, float] = {}
         self._all_up_at = seconds()
         unreached = DependencyState(is_up=False, since=now(), reason="it was not reached yet")
         self._states: dict[Name, DependencyState] = {"database": unreached, "kafka": unreached}
@@ -98,7 +102,8 @@ class Dependencies:
         return self._seconds() - self._all_up_at
 
     def up(self, name: Name) -> None:
-        """Record that it answered; a change is logged once."""
+        """Record that work with it succeeded; a change is logged once."""
+        self._failed_at.pop(name, None)
         before = self._states[name]
         if before.is_up:
             return
@@ -113,8 +118,21 @@ class Dependencies:
             down_seconds=round((now - before.since).total_seconds(), 3),
         )
 
+    def answered(self, name: Name) -> None:
+        """Record that it answered a probe, unless work with it has just failed.
+
+        Work knows better: a database may answer and yet refuse what we need.
+        """
+        if self._seconds() - self._failed_at.get(name, -math.inf) >= SECONDS_WORK_IS_BELIEVED:
+            self.up(name)
+
     def down(self, name: Name, reason: str | BaseException) -> None:
-        """Record that it does not answer; logged at once, then every ten seconds at most."""
+        """Record that work with it failed; logged at once, then every ten seconds at most."""
+        self._failed_at[name] = self._seconds()
+        self.unanswered(name, reason)
+
+    def unanswered(self, name: Name, reason: str | BaseException) -> None:
+        """Record that it did not answer a probe."""
         text = reason if isinstance(reason, str) else in_one_line(reason)
         before = self._states[name]
         since = self._now() if before.is_up else before.since

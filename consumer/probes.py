@@ -32,9 +32,9 @@ async def probe(
             async with asyncio.timeout(SECONDS_TO_ANSWER):
                 await ask()
         except Exception as error:  # noqa: BLE001 - each one is a reason for /readyz
-            dependencies.down(name, error)
+            dependencies.unanswered(name, error)
         else:
-            dependencies.up(name)
+            dependencies.answered(name)
         await sleep(SECONDS_BETWEEN_PROBES)
 
 

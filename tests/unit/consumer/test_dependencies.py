@@ -107,6 +107,35 @@ def test_the_time_of_a_loss_and_its_latest_reason_are_kept(
     assert state.reason == "TimeoutError: no answer in time"
 
 
+def test_a_probe_does_not_overrule_work_that_has_just_failed(
+    dependencies: Dependencies, clock: FakeClock
+) -> None:
+    dependencies.up("database")
+    dependencies.down("database", "permission denied for table tickets")
+    clock.seconds = 9
+    dependencies.answered("database")
+    assert not dependencies.is_up("database")
+
+    clock.seconds = 10
+    dependencies.answered("database")
+    assert dependencies.is_up("database")
+
+
+def test_a_probe_and_work_are_believed_at_once_where_they_agree(dependencies: Dependencies) -> None:
+    dependencies.answered("kafka")
+    assert dependencies.is_up("kafka")
+
+    dependencies.unanswered("kafka", "no answer")
+    assert not dependencies.is_up("kafka")
+
+    dependencies.answered("kafka")
+    assert dependencies.is_up("kafka")
+
+    dependencies.down("kafka", "no answer")
+    dependencies.up("kafka")
+    assert dependencies.is_up("kafka")
+
+
 def test_answering_counts_from_the_last_recovery(
     dependencies: Dependencies, clock: FakeClock
 ) -> None:
