@@ -45,7 +45,9 @@ async def ensure(
         wanted = wanted_topics(settings, existing, partitions=partitions)
         missing = [topic for topic in wanted if topic.name not in existing]
         created = await create(admin, missing, replication) if missing and create_missing else []
-        return Ensured(created, await differences(admin, wanted))
+        # The broker does not list a topic at once that it has just made.
+        unmade = [topic for topic in wanted if topic.name not in created]
+        return Ensured(created, await differences(admin, unmade))
 
 
 async def existing_topics(admin: Any) -> set[str]:  # noqa: ANN401  aiokafka's admin client
