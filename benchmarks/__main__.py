@@ -48,7 +48,7 @@ def main() -> int:
                 tell=lambda what: progress.print(f"measuring {what}", highlight=False),
             )
     except (ServerMissing, ServerFailed, ProgramFailed, NothingMoves) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write("\n".join([str(error), *getattr(error, "__notes__", ())]) + "\n")
         return 1
     console = Console()
     if not console.is_terminal:

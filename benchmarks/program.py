@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.database import add_customers
+from benchmarks.subscriber import NothingMoves
 from devstack.databases import create_database, drop_database
 from devstack.server import NotOurs
 from devstack.stack import Stack
@@ -149,8 +150,11 @@ class Program:
     def check(self) -> None:
         """Raises ProgramFailed when it has ended by itself."""
         if (code := self._process.poll()) is not None:
-            said = self._log.read_text(errors="replace")[-_LOG_CHARACTERS_SHOWN:]
-            raise ProgramFailed(f"The program under test ended with {code}:\n{said}")
+            raise ProgramFailed(f"The program under test ended with {code}:\n{self.last_words}")
+
+    @property
+    def last_words(self) -> str:
+        return self._log.read_text(errors="replace")[-_LOG_CHARACTERS_SHOWN:]
 
     def kill(self) -> None:
         """SIGKILL: nothing is finished, nothing is handed back."""
@@ -181,6 +185,9 @@ def started(
             program = Program(_popen(site, through, url, output, directory), log)
         try:
             yield program
+        except NothingMoves as standstill:
+            standstill.add_note(program.last_words)
+            raise
         finally:
             program.stop()
 
