@@ -36,6 +36,7 @@ from consumer.variables import (
 
 ENV_FILE = ".env"
 TOPICS_FORM = "a comma list of topic names or of patterns that start with ^"
+TOPIC_LISTS = ("request_topics", "change_topics", "customer_topics", "partner_topics")
 POSITIVE_NUMBER = "a number above 0"
 
 
@@ -177,10 +178,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _a_topic_has_one_meaning(self) -> Self:
+        if self.model_fields_set.isdisjoint(TOPIC_LISTS):
+            return self
+        from schemas.catalogue import OUTBOUND_TOPICS  # noqa: PLC0415 - heavy; only when asked
+
         seen: dict[str, str] = {}
-        for field in ("request_topics", "change_topics", "customer_topics", "partner_topics"):
+        for field in TOPIC_LISTS:
             name = f"{PREFIX}{field.upper()}"
             for entry in getattr(self, field):
+                if entry.text in OUTBOUND_TOPICS:
+                    raise _refusal(
+                        f"{name} names {entry.text!r}, which we publish ourselves; give topics that"
+                        " others publish to."
+                    )
                 if (other := seen.setdefault(entry.text, name)) != name:
                     raise _refusal(
                         f"{name} names {entry.text!r}, as does {other}; give it to one of them."

@@ -257,6 +257,16 @@ def test_a_topic_has_one_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_what_we_publish_is_never_consumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKETING_PARTNER_TOPICS", "partner.changed,ticket.created")
+
+    (problem,) = refusals()
+
+    assert problem.startswith(
+        "TICKETING_PARTNER_TOPICS names 'ticket.created', which we publish ourselves; give "
+    )
+
+
 def test_the_table_tells_every_setting() -> None:
     lines = table(setting_docs()).splitlines()
 
