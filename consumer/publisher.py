@@ -1,0 +1,260 @@
+"""Whole batches to Kafka: one request at a time, and a new producer after anything that failed.
+
+Read against aiokafka 0.14. Its idempotent producer repeats a send for ever and stops only once
+everything queued is sent; a refused batch leaves a gap in its partition's numbers, so that every
+later send there fails. So nothing is queued behind a request, and a failed producer is abandoned.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer, errors
+
+from consumer import clock
+from consumer.outgoing import Outgoing
+from consumer.shipment import Batch, Packing, Shipment
+
+REFUSALS = (
+    errors.InvalidTimestampError,
+    errors.InvalidTopicError,
+    errors.MessageSizeTooLargeError,
+    errors.PolicyViolationError,
+    errors.RecordListTooLargeError,
+    errors.RecordTooLargeError,
+)
+"""Answers about what was sent. Any other failure means that it can't be taken now."""
+
+FAILURES = (errors.KafkaError, OSError, TimeoutError, AssertionError)
+"""aiokafka asserts that a partition exists: it doesn't after its topic was deleted."""
+
+CLOSE_SECONDS = 2.0
+MOST_CANCELLATIONS = 100
+
+log = structlog.get_logger()
+
+
+class NotAcknowledged(ConnectionError):
+    """The broker did not acknowledge everything: {cause}."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(f"{type(cause).__name__} {cause}".strip())
+        self.cause = cause
+
+
+class Refused(Exception):
+    """The broker refused these batches: {reason}."""
+
+    def __init__(self, batches: Sequence[Batch], reason: str) -> None:
+        super().__init__(reason)
+        self.batches = batches
+        self.reason = reason
+
+
+class Publisher:
+    """One producer at a time.
+
+    producer: makes one, not started. may_send: raises when sending is no longer ours to do; asked
+    before each request. on_acknowledged: told after each.
+    """
+
+    def __init__(
+        self,
+        producer: Callable[[], AIOKafkaProducer],
+        *,
+        may_send: Callable[[], None],
+        on_acknowledged: Callable[[], None],
+        send_seconds: float,
+        missing_seconds: float,
+        seconds: Callable[[], float] = clock.seconds,
+    ) -> None:
+        self._seconds = seconds
+        self._make = producer
+        self._may_send = may_send
+        self._on_acknowledged = on_acknowledged
+        self._send_seconds = send_seconds
+        self._missing_seconds = missing_seconds
+        self._producer: AIOKafkaProducer | None = None
+        self._changing = asyncio.Lock()
+        self._tracked: set[str] = set()
+        self._missing_until: dict[str, float] = {}
+        self.limits: dict[str, int] = {}
+
+    async def pack(self, records: Sequence[Outgoing]) -> Shipment:
+        """Records to batches, by the partitions that their topics have now.
+
+        A topic is looked up before anything is sent to it: a send to a missing one blocks for the
+        request's whole time. Raises KafkaError, OSError or TimeoutError when no broker answers.
+        """
+        producer = await self._started()
+        partitions = await self._partitions(producer, {record.topic for record in records})
+        packing = Packing(producer.create_batch, self.limits)
+        dealt, missing = packing.by_partition(records, partitions)
+        batches = []
+        for (topic, partition), own in dealt.items():
+            batches.append(packing.batches(topic, partition, own))
+            await asyncio.sleep(0)
+        return packing.shipment(batches, missing)
+
+    async def send(
+        self, shipment: Shipment, refusals: tuple[type[Exception], ...] = REFUSALS
+    ) -> None:
+        """Send wave after wave, each once the one before is acknowledged; marks its batches.
+
+        Raises Refused or NotAcknowledged; the producer is gone by then.
+        """
+        try:
+            producer = await self._started()
+            for wave in shipment.waves:
+                self._may_send()
+                await self._send_wave(producer, wave, refusals)
+                self._on_acknowledged()
+        except Refused:
+            await self.abandon()
+            raise
+        except FAILURES as error:
+            await self.abandon()
+            raise NotAcknowledged(error) from error
+
+    async def topics_exist(self, topics: Iterable[str]) -> set[str]:
+        """Which of these exist, asked anew."""
+        wanted = set(topics)
+        for topic in wanted:
+            self._missing_until.pop(topic, None)
+        return set(await self._partitions(await self._started(), wanted))
+
+    def kill(self) -> None:
+        """Send nothing from now on. What is on its way already can't be called back."""
+        if self._producer is not None and (sending := _sender_task(self._producer)) is not None:
+            sending.cancel()
+
+    async def abandon(self) -> None:
+        """Drop the producer with everything that it has not sent."""
+        self.kill()
+        async with self._changing:
+            producer, self._producer = self._producer, None
+            if producer is not None:
+                await _put_away(producer)
+
+    async def _started(self) -> AIOKafkaProducer:
+        async with self._changing:
+            if self._producer is None:
+                producer = self._make()
+                try:
+                    async with asyncio.timeout(self._send_seconds):
+                        await producer.start()
+                except BaseException:
+                    await _put_away(producer)
+                    raise
+                self._producer = producer
+                self._tracked = set()
+            return self._producer
+
+    async def _send_wave(
+        self,
+        producer: AIOKafkaProducer,
+        wave: Sequence[Batch],
+        refusals: tuple[type[Exception], ...],
+    ) -> None:
+        """Queue all batches before aiokafka's sender has its turn: they leave as one request."""
+        sent: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout(self._send_seconds):
+                for batch in wave:
+                    sent.append(  # noqa: PERF401  those queued before a failure are cancelled below
+                        await producer.send_batch(
+                            batch.builder, batch.topic, partition=batch.partition
+                        )
+                    )
+                outcomes = await asyncio.gather(*sent, return_exceptions=True)
+        finally:
+            for future in sent:
+                future.cancel()
+        _judge(wave, outcomes, refusals)
+
+    async def _partitions(self, producer: AIOKafkaProducer, topics: set[str]) -> dict[str, int]:
+        """How many partitions each topic has; those that are missing are left out."""
+        known = _known_partitions(producer, topics)
+        now = self._seconds()
+        unknown = {
+            topic for topic in topics - known.keys() if self._missing_until.get(topic, now) <= now
+        }
+        if unknown:
+            await self._look_up(producer, unknown)
+            known = _known_partitions(producer, topics)
+        return known
+
+    async def _look_up(self, producer: AIOKafkaProducer, topics: set[str]) -> None:
+        """Have the producer know these topics, those that exist, and keep knowing them."""
+        async with asyncio.timeout(self._send_seconds):
+            if not await producer.client.set_topics(self._tracked | topics):
+                raise errors.KafkaConnectionError("no broker answers")
+        if denied := topics & producer.client.cluster.unauthorized_topics:
+            raise errors.TopicAuthorizationFailedError(*sorted(denied))
+        found = _known_partitions(producer, topics).keys()
+        self._tracked |= found
+        if self._tracked:
+            producer.client.set_topics(self._tracked)
+        until = self._seconds() + self._missing_seconds
+        self._missing_until |= dict.fromkeys(topics - found, until)
+
+
+def _judge(
+    wave: Sequence[Batch], outcomes: Sequence[object], refusals: tuple[type[Exception], ...]
+) -> None:
+    refused: list[Batch] = []
+    reason: Exception | None = None
+    failure: BaseException | None = None
+    for batch, outcome in zip(wave, outcomes, strict=True):
+        match outcome:
+            case Exception() if isinstance(outcome, refusals):
+                refused.append(batch)
+                reason = outcome
+            case BaseException():
+                failure = outcome
+            case _:
+                batch.is_acknowledged = True
+    if refused:
+        raise Refused(refused, f"{type(reason).__name__} {reason}")
+    if failure is not None:
+        raise failure
+
+
+def _known_partitions(producer: AIOKafkaProducer, topics: set[str]) -> dict[str, int]:
+    cluster = producer.client.cluster
+    return {
+        topic: len(partitions)
+        for topic in topics
+        if (partitions := cluster.partitions_for_topic(topic))
+    }
+
+
+def _sender_task(producer: AIOKafkaProducer) -> "asyncio.Task[None] | None":
+    task: asyncio.Task[None] | None = producer._sender.sender_task  # noqa: SLF001  no other way to stop without sending
+    return task
+
+
+async def _put_away(producer: AIOKafkaProducer) -> None:
+    """Close it without its last sends: its sender is cancelled until its requests are, too."""
+    sending = _sender_task(producer)
+    for _ in range(MOST_CANCELLATIONS):
+        if sending is None or sending.done():
+            break
+        sending.cancel()
+        await asyncio.sleep(0)
+    _fail_what_is_queued(producer)
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await producer.stop()
+    except (errors.KafkaError, OSError, TimeoutError) as error:
+        log.warning("producer.not_closed", reason=f"{type(error).__name__} {error}")
+
+
+def _fail_what_is_queued(producer: AIOKafkaProducer) -> None:
+    """As aiokafka does when its sender dies: otherwise its `stop` waits until all is sent."""
+    accumulator = producer._message_accumulator  # noqa: SLF001  no other way to stop without sending
+    accumulator.fail_all(errors.ProducerClosed())
+    for batches in accumulator._batches.values():  # noqa: SLF001  likewise
+        for batch in batches:
+            batch._drain_waiter.exception()  # noqa: SLF001  nobody asks, and asyncio complains
