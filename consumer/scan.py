@@ -9,6 +9,8 @@ from aiokafka import TopicPartition
 FETCH_MS = 500
 RECORDS_AT_ONCE = 5_000
 
+Partitions = Collection[TopicPartition]
+
 
 @asynccontextmanager
 async def started(client: Any) -> AsyncIterator[Any]:  # noqa: ANN401  aiokafka's clients
@@ -29,6 +31,25 @@ async def partitions_of(admin: Any, topics: Collection[str]) -> list[TopicPartit
         for each in described
         for partition in each["partitions"]
     )
+
+
+async def first_offsets(consumer: Any, partitions: Partitions) -> dict[TopicPartition, int]:  # noqa: ANN401  aiokafka's
+    """The offset of the first record that each partition still has."""
+    await _know(consumer, partitions)
+    found: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
+    return found
+
+
+async def end_offsets(consumer: Any, partitions: Partitions) -> dict[TopicPartition, int]:  # noqa: ANN401  aiokafka's
+    """The offset behind the last record that each partition has."""
+    await _know(consumer, partitions)
+    found: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+    return found
+
+
+async def _know(consumer: Any, partitions: Partitions) -> None:  # noqa: ANN401  aiokafka's
+    """Tell of all topics at once: aiokafka 0.14 looks them up singly, a tenth of a second each."""
+    await consumer._client.set_topics({each.topic for each in partitions})  # noqa: SLF001
 
 
 async def scan(

@@ -17,7 +17,7 @@ from consumer import clients, reading
 from consumer.audit import Audit, Report
 from consumer.evidence import Place, Stretch
 from consumer.group_lag import committed_offsets
-from consumer.scan import partitions_of, scan, started
+from consumer.scan import Partitions, end_offsets, first_offsets, partitions_of, scan, started
 from consumer.settings import Settings
 from consumer.subscription import DEAD_LETTER_SUFFIX, Subscription
 from db import inventory
@@ -30,7 +30,6 @@ SECONDS_FOR_A_QUESTION: Final = 600.0
 CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
 """How far the clock that stamps what is published may lie behind the database's."""
 
-Partitions = Collection[TopicPartition]
 Offsets = Mapping[TopicPartition, int]
 Bounds = Mapping[TopicPartition, tuple[int, int]]
 """The first offset of each partition, and the one behind the last."""
@@ -72,9 +71,9 @@ class _Inspection:
     since: datetime | None
 
     async def run(self) -> Report:
-        ends = await self.kafka.end_offsets(self.topics.inbound)
+        ends = await end_offsets(self.kafka, self.topics.inbound)
         handled = await self._handled()
-        early = await self.kafka.end_offsets([*self.topics.facts, *self.topics.letters])
+        early = await end_offsets(self.kafka, [*self.topics.facts, *self.topics.letters])
         audit = Audit(self.topics.topic_of)
         async with _snapshot(self.settings) as snapshot:
             await self._judge_arrivals(audit, snapshot, handled)
@@ -146,17 +145,17 @@ class _Inspection:
 
     async def _to_the_end(self, partitions: Partitions) -> Bounds:
         starts = await self._starts(partitions)
-        ends = await self.kafka.end_offsets(partitions)
+        ends = await end_offsets(self.kafka, partitions)
         return {each: (start, ends[each]) for each, start in starts.items()}
 
     async def _starts(self, partitions: Partitions) -> Offsets:
         """The first offset of each partition to look at."""
-        first: Offsets = await self.kafka.beginning_offsets(partitions)
+        first = await first_offsets(self.kafka, partitions)
         if self.since is None or not partitions:
             return first
         earliest = int((self.since - CLOCKS_DIFFER_BY).timestamp() * 1000)
         found = await self.kafka.offsets_for_times(dict.fromkeys(partitions, earliest))
-        ends = await self.kafka.end_offsets(partitions)
+        ends = await end_offsets(self.kafka, partitions)
         return {each: ends[each] if at is None else at.offset for each, at in found.items()}
 
     def _is_in_the_window(self, time: bytes | None) -> bool:

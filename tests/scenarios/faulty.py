@@ -7,7 +7,8 @@ Nothing in the product knows of it: what `compose` is given is wrapped. A fault 
     stop before connection.execute ~COMMIT   SIGSTOP, before the first call that mentions COMMIT
     poison connection.copy_to_table ~smuggled    PostgreSQL refuses each call that mentions this
 
-connection: any of the pool's; consumer and producer: aiokafka's.
+connection: any of the pool's; consumer and producer: aiokafka's. `--client` gives a constant of
+`consumer.clients` another value, where a scenario can't wait for the real one.
 """
 
 import argparse
@@ -137,10 +138,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fault", action="append", default=[])
     parser.add_argument("--role", action="append", default=[])
-    parser.add_argument("--session-ms", type=int, default=clients.SESSION_TIMEOUT_MS)
+    parser.add_argument("--client", action="append", default=[], metavar="CONSTANT=NUMBER")
     given = parser.parse_args()
-    clients.SESSION_TIMEOUT_MS = given.session_ms
-    clients.HEARTBEAT_INTERVAL_MS = given.session_ms // 4
+    for name, number in (words.split("=") for words in given.client):
+        assert hasattr(clients, name)
+        setattr(clients, name, int(number))
     settings = load_settings()
     set_up_logs(settings)
     roles = frozenset(Role(name) for name in given.role) or ALL_ROLES

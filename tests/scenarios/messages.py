@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import NAMESPACE_OID, uuid5
 
 NORTH = "north"
@@ -27,6 +27,10 @@ class Message:
     headers: Headers = field(default=())
     topic: str = "ticket.requested"
     partition: int | None = None
+
+    def on(self, topic: str) -> "Message":
+        """The same record for another topic."""
+        return replace(self, topic=topic)
 
 
 def encoded(document: object) -> bytes:

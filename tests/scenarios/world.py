@@ -13,11 +13,12 @@ from confluent_kafka import Message as Delivered
 from consumer import clients
 from consumer.audit import Report
 from consumer.group_lag import committed_offsets
-from consumer.scan import partitions_of, scan, started
+from consumer.scan import end_offsets, first_offsets, partitions_of, scan, started
 from consumer.settings import Settings
 from consumer.subscription import Subscription
-from consumer.topics import ensure
+from consumer.topics import create, ensure
 from consumer.verify import verify
+from consumer.wanted_topics import WantedTopic
 from tests.integration.service_process import ServiceProcess, running_service
 from tests.scenarios.messages import Message
 
@@ -65,13 +66,31 @@ class World:
     async def make_topics(self, *, partitions: int = 2) -> None:
         await ensure(self.settings, partitions=partitions, replication=1, create_missing=True)
 
+    async def make_topics_named(self, *names: str, partitions: int = 2, **configs: str) -> None:
+        """Topics that others make, or one of ours with settings that others chose."""
+        topics = [
+            WantedTopic(
+                self.prefix + name,
+                partitions,
+                {key.replace("_", "."): value for key, value in configs.items()},
+            )
+            for name in names
+        ]
+        async with started(clients.admin(self.settings)) as admin:
+            await create(admin, topics, 1)
+
     @asynccontextmanager
     async def service(
-        self, *arguments: str, faults: Sequence[str] = (), **options: str
+        self,
+        *arguments: str,
+        faults: Sequence[str] = (),
+        client: Sequence[str] = (),
+        **options: str,
     ) -> AsyncIterator[ServiceProcess]:
-        """A running service. faults: what goes wrong in it, in the words of `faulty`."""
-        program = {"program": FAULTY} if faults else {}
+        """A running service. faults, client: what is different in it, in the words of `faulty`."""
         words = [word for fault in faults for word in ("--fault", fault)]
+        words += [word for constant in client for word in ("--client", constant)]
+        program = {"program": FAULTY} if words else {}
         async with running_service(
             *arguments, *words, settings=self.environment | options, **program
         ) as started:
@@ -138,8 +157,8 @@ class World:
             started(clients.admin(settings)) as admin,
         ):
             partitions = await partitions_of(admin, {self.prefix + topic})
-            starts = await consumer.beginning_offsets(partitions)
-            ends = await consumer.end_offsets(partitions)
+            starts = await first_offsets(consumer, partitions)
+            ends = await end_offsets(consumer, partitions)
             bounds = {each: (starts[each], ends[each]) for each in partitions}
             return [record async for _, records in scan(consumer, bounds) for record in records]
 
@@ -176,7 +195,7 @@ class World:
             async def is_handled() -> bool:
                 subscription = Subscription(self.settings)
                 topics = [each for each in await admin.list_topics() if subscription.role_of(each)]
-                ends = await consumer.end_offsets(await partitions_of(admin, topics))
+                ends = await end_offsets(consumer, await partitions_of(admin, topics))
                 committed = await committed_offsets(admin, self.settings.group_id)
                 return all(committed.get(each, 0) >= end for each, end in ends.items())
 
