@@ -5,6 +5,7 @@ serves both ways, so that they cannot drift apart. Text beats asyncpg's binary e
 `uuid.UUID` or `datetime` object is ever made for a row.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Final, NamedTuple
@@ -13,11 +14,11 @@ import asyncpg
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 
-NULL: Final = "\0n"
-"""Null in a row. No text that PostgreSQL can hold contains U+0000: nothing is mistaken for it."""
+NULL: Final = "\v"
+"""Null in a row. Every text that comes from outside is trimmed of white space, so none is this."""
 
-_FIELD_END: Final = "\0f"
-_ROW_END: Final = "\0r"
+_SPECIAL: Final = re.compile(r"[\\\t\n\r]")
+_ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
 
@@ -33,19 +34,22 @@ class Rows(NamedTuple):
 
 
 def copy_text(rows: Sequence[Row]) -> bytes:
-    """The rows in COPY's text format: joined once, then escaped at the speed of memory."""
-    joined = _ROW_END.join([_FIELD_END.join(row) for row in rows]).encode()
-    if b"\\" in joined:
-        joined = joined.replace(b"\\", b"\\\\")
-    return (
-        joined.replace(b"\n", b"\\n")
-        .replace(b"\r", b"\\r")
-        .replace(b"\t", b"\\t")
-        .replace(b"\0n", b"\\N")
-        .replace(b"\0f", b"\t")
-        .replace(b"\0r", b"\n")
-        + b"\n"
-    )
+    """The rows in COPY's text format, with NULL for null.
+
+    Most batches hold no tab or line break inside a value (JSON escapes its own), which counting
+    the separators proves at the speed of memory. Only else are values looked at one by one.
+    """
+    joined = "\n".join(["\t".join(row) for row in rows])
+    tabs, breaks = len(rows) * (len(rows[0]) - 1), len(rows) - 1
+    if joined.count("\t") != tabs or joined.count("\n") != breaks or "\r" in joined:
+        joined = "\n".join(["\t".join([_escaped(value) for value in row]) for row in rows])
+    elif "\\" in joined:
+        joined = joined.replace("\\", r"\\")
+    return joined.encode() + b"\n"
+
+
+def _escaped(value: str) -> str:
+    return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
 
 
 async def copy(connection: asyncpg.Connection, batch: Rows) -> None:
@@ -53,8 +57,9 @@ async def copy(connection: asyncpg.Connection, batch: Rows) -> None:
     await connection.copy_to_table(
         batch.table.name,
         columns=batch.columns,
-        source=memoryview(copy_text(batch.rows)),
+        source=memoryview(copy_text(batch.rows)),  # asyncpg takes bytes for the path of a file
         format="text",
+        null=NULL,
     )
 
 

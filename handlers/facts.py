@@ -8,7 +8,7 @@ import orjson
 
 from handlers.outcomes import Created, Rejected
 from handlers.sla.targets import DueDates
-from schemas.vocabulary import Kind, TicketStatus
+from schemas.vocabulary import ActorType, Kind, TicketStatus
 
 EMPTY_OBJECT: Final = "{}"
 EMPTY_LIST: Final = "[]"
@@ -81,7 +81,7 @@ def ticket_rejected(rejected: Rejected, rejected_at: str) -> str:
             "ticket_number": None,
             "code": rejected.code,
             "message": rejected.message,
-            "actor": actor_of(rejected),
+            "actor": dict(zip(("type", "id"), actor_of(rejected), strict=True)),
             "topic": None if record is None else record.topic,
             "partition": None if record is None else record.partition,
             "offset": None if record is None else record.offset,
@@ -90,24 +90,15 @@ def ticket_rejected(rejected: Rejected, rejected_at: str) -> str:
     )
 
 
-def actor_of(decision: Created | Rejected) -> dict[str, str | None]:
-    """Who asked: the actor that the request names, else its origin."""
+def actor_of(decision: Created | Rejected) -> tuple[str, str | None]:
+    """Who asked, type and id: the actor that the request names, else its origin."""
     message = decision.request.message
     if message.actor is not None:
-        return {"type": message.actor.type, "id": message.actor.id}
-    return {"type": message.origin_type, "id": origin_id(decision)}
-
-
-def origin_id(decision: Created | Rejected) -> str | None:
-    """The id of the party that the request comes from, where it names one."""
-    message = decision.request.message
-    match message.origin_type:
-        case "customer":
-            customer_id = message.customer_id
-            if isinstance(decision, Created):
-                customer_id = decision.customer_id
-            return None if customer_id is None else str(customer_id)
-        case "partner":
-            return message.partner_id
-        case _:
-            return None
+        return message.actor.type, message.actor.id
+    origin = message.origin_type
+    if origin is ActorType.CUSTOMER:
+        customer_id = message.customer_id
+        if isinstance(decision, Created):
+            customer_id = decision.customer_id
+        return origin, None if customer_id is None else str(customer_id)
+    return origin, message.partner_id if origin is ActorType.PARTNER else None

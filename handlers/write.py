@@ -158,10 +158,6 @@ def _by_tenant_and_ticket(row: Row) -> tuple[str, str]:
     return row[2], row[0]
 
 
-def _text(value: str | None) -> str:
-    return NULL if value is None else value
-
-
 def _json_list(values: Sequence[str]) -> str:
     return orjson.dumps(values).decode() if values else EMPTY_LIST
 
@@ -171,9 +167,10 @@ def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
     message, tenant_id, ticket_id = request.message, request.tenant_id, request.ticket_id
     due = stamp.due[message.priority]
     context = context_of(created)
-    actor = actor_of(created)
-    actor_id = _text(actor["id"])
-    customer_id = _text(created.customer_id)
+    actor_type, actor_id = actor_of(created)
+    actor = NULL if actor_id is None else actor_id
+    customer_id = NULL if created.customer_id is None else created.customer_id
+    team, address = message.assigned_team, message.service_address
     if created.customer_is_unlisted:
         written.customers.append((tenant_id, customer_id))
     written.tickets.append(
@@ -181,26 +178,26 @@ def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
             ticket_id,
             created.ticket_number,
             tenant_id,
-            _text(message.request_id),
+            NULL if message.request_id is None else message.request_id,
             message.title,
             message.priority,
             message.origin_type,
             message.target_type,
-            NULL if message.actor is None else actor_id,
-            _text(message.assigned_team),
+            NULL if message.actor is None else actor,
+            NULL if team is None else team,
             customer_id,
-            _text(message.partner_id),
-            _text(message.ticket_type),
-            _text(message.service_address),
+            NULL if message.partner_id is None else message.partner_id,
+            NULL if message.ticket_type is None else message.ticket_type,
+            NULL if address is None else address,
             _json_list(message.affected_services),
             _json_list(message.device_serial_numbers),
             context,
-            _text(message.group_key),
-            _text(message.requested_at),
+            NULL if message.group_key is None else message.group_key,
+            NULL if message.requested_at is None else message.requested_at,
             due.resolution,
             due.first_response,
             now,
-            actor_id,
+            actor,
             now,
             now,
         )
@@ -209,24 +206,11 @@ def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
     if message.attachments:
         attachments = compact_json([item.model_dump() for item in message.attachments])
     written.messages.append(
-        (
-            ticket_id,
-            tenant_id,
-            "1",
-            _text(actor["type"]),
-            actor_id,
-            message.description,
-            attachments,
-            now,
-        )
+        (ticket_id, tenant_id, "1", actor_type, actor, message.description, attachments, now)
     )
-    _write_fact(
-        written,
-        request,
-        (ticket_id, "1", "ticket.created", created.ticket_number),
-        ticket_created(created, context, due, now),
-        stamp,
-    )
+    data = ticket_created(created, context, due, now)
+    fact = (ticket_id, "1", "ticket.created", created.ticket_number)
+    _write_fact(written, request, fact, data, stamp)
     _write_outcome(written, request, Outcome.CREATED, NULL, stamp)
 
 
@@ -265,8 +249,8 @@ def _write_fact(
             ce_type,
             request.ticket_id,
             number,
-            _text(envelope.id or request.message.request_id),
-            _text(envelope.traceparent),
+            envelope.id or request.message.request_id or NULL,
+            envelope.traceparent or NULL,
             stamp.now,
             data,
         )
