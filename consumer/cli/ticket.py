@@ -16,6 +16,7 @@ from consumer.settings import load_settings
 from db import request_reading as requests
 from db import ticket_reading as tickets
 from handlers.identity import request_key
+from schemas.fields import LARGEST_EXTERNAL_ID
 from schemas.vocabulary import Kind, TicketStatus
 
 ABOUT: Final = "Look at tickets."
@@ -111,11 +112,18 @@ async def _show(number: str, tenant: str | None) -> dict[str, Any]:
 async def _list(wanted: Wanted) -> tuple[datetime, list[dict[str, Any]]]:
     async with reading(load_settings()) as connection:
         now = await connection.fetchval("SELECT now()")
+        customers = None
+        if wanted.customer is not None:
+            customers = await _customer_ids(connection, wanted.customer, wanted.tenant)
         if wanted.request_id is not None:
             found = await _of_request(connection, wanted.request_id, wanted.tenant)
         else:
-            found = await _newest(connection, wanted)
-    fitting = [ticket for ticket in found if wanted.includes(ticket)]
+            found = await _newest(connection, wanted, customers)
+    fitting = [
+        ticket
+        for ticket in found
+        if wanted.includes(ticket) and (customers is None or ticket["customer_id"] in customers)
+    ]
     fitting.sort(key=lambda ticket: ticket["created_at"], reverse=True)
     return now, fitting[: wanted.limit]
 
@@ -132,12 +140,11 @@ async def _of_request(
     )
 
 
-async def _newest(connection: asyncpg.Connection, wanted: Wanted) -> list[dict[str, Any]]:
-    customers: list[str | None] = [None]
-    if wanted.customer is not None:
-        customers = [*await _customer_ids(connection, wanted.customer, wanted.tenant)]
+async def _newest(
+    connection: asyncpg.Connection, wanted: Wanted, customers: list[str] | None
+) -> list[dict[str, Any]]:
     found = []
-    for customer in customers:
+    for customer in [None] if customers is None else customers:
         found += await tickets.newest(
             connection,
             tenant_id=wanted.tenant,
@@ -153,6 +160,8 @@ async def _customer_ids(
     connection: asyncpg.Connection, customer: str, tenant: str | None
 ) -> list[str]:
     if customer.isdecimal():
+        if int(customer) > LARGEST_EXTERNAL_ID:
+            return []
         return await tickets.customer_ids(connection, int(customer), tenant)
     try:
         return [str(UUID(customer))]
