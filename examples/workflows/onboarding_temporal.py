@@ -8,13 +8,14 @@ import sys
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 
-with workflow.unsafe.imports_passed_through():  # they are pure, and slow to import once a workflow
+with workflow.unsafe.imports_passed_through():  # else all of it is imported anew for each workflow
+    from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
     from examples.workflows import onboarding, steps
     from examples.workflows.lead import EXAMPLE, Lead, Onboarded
     from examples.workflows.own_database import own_database
@@ -107,8 +108,7 @@ def worker(client: Client, activities: Steps) -> Worker:
             activities.send_notification,
             activities.open_ticket,
         ],
-        # Workflows of a worker that was killed go on elsewhere after this long.
-        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+        max_cached_workflows=0,  # so that no workflow waits for a worker that was killed
     )
 
 
