@@ -52,7 +52,9 @@ class Batches:
         Cancel it to give up: what is committed stands, the rest is read again by the next owner.
         """
         started = perf_counter()
-        handled: list[Handled] = await self._dependencies.retrying("database")(self._bisector.settle, entries)
+        handled: list[Handled] = await self._dependencies.retrying("database")(
+            self._bisector.settle, entries
+        )
         self._telling.tell(len(entries), handled, perf_counter() - started)
 
     async def _write(self, entries: Sequence[Entry], someone_was_first: bool) -> Handled:  # noqa: FBT001

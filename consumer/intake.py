@@ -139,9 +139,10 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
                 for partition, offset in error.args[0].items():
                     await self._report_lost(partition, offset)
                 continue
-            except (KafkaError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  whatever it is, nothing may be skipped
                 self._dependencies.down("kafka", error)
                 await asyncio.sleep(FETCH_SECONDS)
+                await self._seek_back()
                 continue
             for partition, records in fetched.items():
                 await self._queue(partition, records)
@@ -157,6 +158,22 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
             self._consumer.pause(*assigned)
             return assigned
         return set()
+
+    async def _seek_back(self) -> None:
+        """Read again what a failed fetch may have passed over.
+
+        aiokafka moves a partition's position when it hands its records over; where another
+        partition then fails the same call, those records are never seen.
+        """
+        for partition in self._consumer.assignment():
+            queued_to = self.lanes.queued_to(partition)
+            try:
+                if queued_to is not None:
+                    self._consumer.seek(partition, queued_to)
+                else:
+                    await self._consumer.seek_to_committed(partition)
+            except (KafkaError, OSError) as error:  # gone meanwhile, or away: the next fetch tells
+                log.info("position.not_restored", reason=type(error).__name__)
 
     async def _from_beginning(self, partition: TopicPartition) -> None:
         """A partition that the group has no position for is read from its beginning."""

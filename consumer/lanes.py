@@ -20,11 +20,11 @@ class Waiting(NamedTuple):
 
 @dataclass(slots=True)
 class Lane:
-    """One partition. next_offset: everything before it has its outcome."""
+    """One partition. queued_to: the offset after the last record that was queued."""
 
     queue: deque[Waiting] = field(default_factory=deque)
     in_flight: Sequence[Waiting] = ()
-    next_offset: int | None = None
+    queued_to: int | None = None
 
     def oldest(self) -> Record | None:
         """The first record without an outcome."""
@@ -46,7 +46,9 @@ class Lanes:
 
     def add(self, partition: TopicPartition, waiting: Sequence[Waiting]) -> None:
         """Queue decoded records of a partition, in their order."""
-        self._lanes.setdefault(partition, Lane()).queue.extend(waiting)
+        lane = self._lanes.setdefault(partition, Lane())
+        lane.queue.extend(waiting)
+        lane.queued_to = waiting[-1].record.offset + 1
         self.buffered += len(waiting)
         self.buffered_bytes += _size(waiting)
 
@@ -78,13 +80,18 @@ class Lanes:
             lane = self._lanes.get(partition)
             if lane is not None and lane.in_flight is taken:
                 lane.in_flight = ()
-                lane.next_offset = done[partition] = taken[-1].record.offset + 1
+                done[partition] = taken[-1].record.offset + 1
         return done
 
     def clear(self) -> None:
         """Forget everything that has no outcome yet."""
         self._lanes.clear()
         self.buffered = self.buffered_bytes = 0
+
+    def queued_to(self, partition: TopicPartition) -> int | None:
+        """Where reading goes on after the last queued record; None when none was queued."""
+        lane = self._lanes.get(partition)
+        return None if lane is None else lane.queued_to
 
     def oldest(self, partition: TopicPartition) -> Record | None:
         """The partition's first record without an outcome, if it is here."""

@@ -85,7 +85,7 @@ FACT_COLUMNS: Final = (
     "occurred_at",
     "data",
 )
-OUTBOX_COLUMNS: Final = ("id", "facts", "dead_letters", "created_at")
+OUTBOX_COLUMNS: Final = ("id", "facts", "dead_letters", "bytes", "created_at")
 
 COPY_FROM: Final = 24
 """From this many tickets on COPY (a statement per table) beats one INSERT for all tables."""
@@ -300,7 +300,8 @@ async def write(
     batches = written.tables()
     facts = len(written.facts)
     if facts or dead_letters:
-        announcement = (str(known.outbox_id), str(facts), str(dead_letters), known.now.isoformat())
+        counts = (facts, dead_letters, sum(len(fact[-1]) for fact in written.facts))
+        announcement = (str(known.outbox_id), *map(str, counts), known.now.isoformat())
         batches.append(Rows(tables.outbox, OUTBOX_COLUMNS, [announcement]))
     if len(written.tickets) < copy_from:
         await insert(connection, batches)

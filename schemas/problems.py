@@ -64,7 +64,7 @@ def worst_problem(error: ValidationError) -> Problem:
     return _problem((told or details)[0])
 
 
-def _problem(detail: Mapping[str, Any]) -> Problem:  # noqa: PLR0911  one for each kind
+def _problem(detail: Mapping[str, Any]) -> Problem:
     steps = [step for step in detail["loc"] if not str(step).startswith(IGNORED)]
     kind, value = detail["type"], detail["input"]
     if kind == "customer_needed":
@@ -134,7 +134,7 @@ def _shortened_number(value: float) -> str:
     return text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "…"
 
 
-def _kind_of(value: object) -> str:  # noqa: PLR0911  one for each kind
+def _kind_of(value: object) -> str:
     match value:
         case None:
             return "null"
