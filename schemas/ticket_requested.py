@@ -1,7 +1,7 @@
 """`ticket.requested`: open a ticket."""
 
 from functools import cached_property
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
@@ -27,8 +27,9 @@ from schemas.fields import (
     Time,
     Title,
     Uuid,
+    Words,
 )
-from schemas.vocabulary import ActorType, Priority
+from schemas.vocabulary import SYSTEM_ACTOR, ActorType, Priority
 
 
 class TicketRequested(Message):
@@ -69,14 +70,17 @@ class TicketRequested(Message):
         return None if self.context is None else context_json(self.context)
 
 
-class SystemActor(Message):
-    """A workflow, as the library face names it."""
+_CALLERS = {**{actor.value: actor for actor in ActorType}, SYSTEM_ACTOR: SYSTEM_ACTOR}
 
-    type: Literal["system"]
+
+class Caller(Message):
+    """Who calls the library face: an actor, or the system, which is a workflow."""
+
+    type: Annotated[str, Words(_CALLERS)]
     id: ActorId | None = None
 
 
 class TicketCalled(TicketRequested):
-    """The same request as a call of the library face, where the system may be the actor."""
+    """The same request as a call of the library face."""
 
-    actor: Actor | SystemActor | None = None  # type: ignore[assignment]
+    actor: Caller | None = None  # type: ignore[assignment]
