@@ -38,6 +38,11 @@ def ticket_number(ticket: str, attempt: int = 0) -> str:
     return f"TCK-{digest[:12]}".upper()
 
 
+def first_message_id(ticket: str) -> str:
+    """The id of the message that a ticket begins with: the same digits, as a UUIDv8."""
+    return f"{ticket[:14]}8{ticket[15:]}"
+
+
 def fact_id(subject_id: str, sequence: int) -> str:
     """The `ce_id` of a ticket's fact: UUIDv5(ticket id, sequence)."""
     return uuid5(bytes.fromhex(subject_id.replace("-", "")), b"%d" % sequence)

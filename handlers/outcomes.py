@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from handlers.record import Record
 from schemas.envelope import Envelope
@@ -126,14 +126,14 @@ class Question(NamedTuple):
     partners: Sequence[str]
 
 
+_OUTCOMES: Final = {
+    Created: Outcome.CREATED,
+    Duplicate: Outcome.DUPLICATE,
+    Rejected: Outcome.REJECTED,
+    Parked: Outcome.PARKED,
+}
+
+
 def outcome_of(decision: Decision) -> Outcome:
     """The recorded outcome that a decision is."""
-    match decision:
-        case Created():
-            return Outcome.CREATED
-        case Duplicate():
-            return Outcome.DUPLICATE
-        case Rejected():
-            return Outcome.REJECTED
-        case Parked():
-            return Outcome.PARKED
+    return _OUTCOMES[type(decision)]

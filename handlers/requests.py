@@ -41,18 +41,19 @@ def question(requests: Iterable[Request]) -> Question:
 
 def decide(requests: Sequence[Request], known: Known, rules: Rules) -> list[Decision]:
     """One decision per request, in their order; a repeat within the batch is a duplicate too."""
-    decided = dict(known.decided)
+    fresh: dict[tuple[str, str], Created | Rejected | Parked] = {}
     taken = set(known.taken_numbers)
     decisions: list[Decision] = []
     for request in requests:
         identity = (request.tenant_id, request.request_key)
-        prior = decided.get(identity)
+        earlier = fresh.get(identity)
+        prior = known.decided.get(identity) if earlier is None else _remember(earlier)
         if prior is not None and _settled(request, prior, known):
             decisions.append(Duplicate(request, prior.content_hash != request.content_hash))
             continue
         decision = _decide(request, known, rules, taken)
         decisions.append(decision)
-        decided[identity] = _remember(decision)
+        fresh[identity] = decision
     return decisions
 
 

@@ -17,7 +17,7 @@ from handlers.facts import (
     ticket_created,
     ticket_rejected,
 )
-from handlers.identity import rejection_id
+from handlers.identity import first_message_id, rejection_id
 from handlers.outcomes import Created, Decision, Duplicate, Known, Parked, Rejected, Request
 from handlers.sla.targets import due_dates
 from schemas.vocabulary import Kind, Outcome
@@ -50,6 +50,7 @@ TICKET_COLUMNS: Final = (
     "updated_at",
 )
 MESSAGE_COLUMNS: Final = (
+    "id",
     "ticket_id",
     "tenant_id",
     "sequence",
@@ -118,7 +119,7 @@ class Written:
 
 
 def rows_of(decisions: Sequence[Decision], known: Known) -> Written:
-    """The rows that record these decisions, in key order."""
+    """The rows that record these decisions. Those that two workers can meet on are in key order."""
     written = Written()
     stamp = _Stamp(known)
     for decision in decisions:
@@ -133,8 +134,6 @@ def rows_of(decisions: Sequence[Decision], known: Known) -> Written:
             case Duplicate():
                 pass
     written.tickets.sort(key=_by_tenant_and_ticket)
-    written.messages.sort()
-    written.facts.sort()
     return written
 
 
@@ -206,7 +205,17 @@ def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
     if message.attachments:
         attachments = compact_json([item.model_dump() for item in message.attachments])
     written.messages.append(
-        (ticket_id, tenant_id, "1", actor_type, actor, message.description, attachments, now)
+        (
+            first_message_id(ticket_id),
+            ticket_id,
+            tenant_id,
+            "1",
+            actor_type,
+            actor,
+            message.description,
+            attachments,
+            now,
+        )
     )
     data = ticket_created(created, context, due, now)
     fact = (ticket_id, "1", "ticket.created", created.ticket_number)
