@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 from aiokafka.errors import KafkaError
+from sqlalchemy.exc import SQLAlchemyError
 
 from consumer import clients
 from consumer.database_checks import DATABASE_CHECKS
@@ -15,6 +16,7 @@ from consumer.settings import Settings
 from db.connect import connect
 
 CHECK_SECONDS: Final = 20.0
+DATABASE_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError, OSError)
 
 Check = Callable[[Settings, Any], Awaitable[Finding]]
 
@@ -34,7 +36,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             pooler=settings.database_pooler,
             application_name="ticketing doctor",
         )
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except DATABASE_ERRORS as error:
         yield failed(
             "database",
             f"it can't be reached: {_reason(error)}",
@@ -79,10 +81,16 @@ async def _run(check: Check, settings: Settings, client: object) -> Finding:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             return await check(settings, client)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError) as error:
-        return failed(
-            _name(check), f"it could not be checked: {_reason(error)}", "see the server's log"
-        )
+    except (*DATABASE_ERRORS, KafkaError) as error:
+        return _unchecked(check, error)
+
+
+def _unchecked(check: Check, error: BaseException) -> Finding:
+    while error.__cause__ is not None:  # SQLAlchemy wraps what the server says
+        error = error.__cause__
+    return failed(
+        _name(check), f"it could not be checked: {_reason(error)}", "see the server's log"
+    )
 
 
 def _skipped(checks: Sequence[Check]) -> list[Finding]:

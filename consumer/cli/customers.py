@@ -34,7 +34,7 @@ def import_customers(
     ],
     *,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="[default: by the name or the content]")
+        Format | None, typer.Option("--format", help="(default: by the name or the content)")
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,

@@ -34,27 +34,47 @@ def database_place(settings: Settings) -> str:
 @contextmanager
 def database_explained(settings: Settings) -> Iterator[None]:
     """Turn what the database says into a sentence; what isn't its affair passes."""
-    place = database_place(settings)
     try:
         yield
-    except asyncpg.UndefinedTableError:
-        raise CommandFailed(
-            f"The database {place} has no ticketing schema yet: run `ticketing migrate`."
-        ) from None
-    except asyncpg.UndefinedColumnError as error:
-        raise CommandFailed(
-            f"The schema of {place} is older than this program ({error}): run `ticketing migrate`."
-        ) from None
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise CommandFailed(
-            f"The role lacks a right at {place} ({error}):"
-            " its owner can give it with `ticketing migrate --grant-to ROLE`."
-        ) from None
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise CommandFailed(
-            f"The database {place} can't be used: {reason} (see TICKETING_DATABASE_URL)."
-        ) from None
+    except Exception as error:
+        cause = database_cause(error)
+        if cause is None:
+            raise
+        raise CommandFailed(_explain(cause, database_place(settings))) from None
+
+
+def database_cause(error: BaseException) -> Exception | None:
+    """The driver's error at the root of this one, which SQLAlchemy wraps; None for any other."""
+    root = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    if isinstance(root, asyncpg.PostgresError | asyncpg.InterfaceError | OSError):
+        return root
+    return None
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error's own words, without line ends and the full stop."""
+    return " ".join(str(error).split()).rstrip(".") or "no answer in time"
+
+
+def _explain(error: Exception, place: str) -> str:
+    match error:
+        case asyncpg.UndefinedTableError():
+            return f"The database {place} has no ticketing schema yet: run `ticketing migrate`."
+        case asyncpg.UndefinedColumnError():
+            return (
+                f"The schema of {place} is older than this program ({in_one_line(error)}):"
+                " run `ticketing migrate`."
+            )
+        case asyncpg.InsufficientPrivilegeError():
+            return (
+                f"The role lacks a right at {place} ({in_one_line(error)}): its owner can give it"
+                " with `ticketing migrate --grant-to ROLE`."
+            )
+        case _:
+            reason = in_one_line(error)
+            return f"The database {place} can't be used: {reason} (see TICKETING_DATABASE_URL)."
 
 
 @asynccontextmanager
@@ -83,8 +103,7 @@ def kafka_explained(settings: Settings) -> Iterator[None]:
     try:
         yield
     except (KafkaError, OSError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise CommandFailed(
-            f"Kafka at {settings.kafka_bootstrap_servers} can't be used: {reason}"
+            f"Kafka at {settings.kafka_bootstrap_servers} can't be used: {in_one_line(error)}"
             " (see TICKETING_KAFKA_BOOTSTRAP_SERVERS)."
         ) from None

@@ -96,7 +96,7 @@ def print_fields(fields: Iterable[tuple[str, object]]) -> None:
 
 def rows_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A table. Of the headings #x is a number's, @x a moment's, and X is a column never folded."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     for heading in headings:
         name = heading.lstrip("#@")
         table.add_column(
@@ -113,7 +113,7 @@ def rows_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Tab
 
 def fields_table(fields: Iterable[tuple[str, object]]) -> Table:
     """A table of names and values."""
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in fields:

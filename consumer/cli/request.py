@@ -25,7 +25,7 @@ def publish(
     *,
     topic: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Without the prefix. [default: the first request topic]"),
+        typer.Option(metavar="NAME", help="Without the prefix. (default: the first request topic)"),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the outcomes, and show them.")

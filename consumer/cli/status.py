@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 from typing import Annotated, Final
 
 import typer
@@ -58,4 +59,5 @@ def status(
                 live.update(page(await look(settings)), refresh=True)
                 await asyncio.sleep(every)
 
-    asyncio.run(repeat())
+    with suppress(KeyboardInterrupt):  # how watching ends
+        asyncio.run(repeat())

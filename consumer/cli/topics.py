@@ -21,7 +21,7 @@ def topics(
     ] = PARTITIONS,
     replication_factor: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Of each new topic. [default: the broker's]"),
+        typer.Option(min=1, metavar="N", help="Of each new topic. (default: the broker's)"),
     ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Create nothing; exit 1 when something is wrong.")

@@ -57,3 +57,17 @@ def test_a_long_text_says_how_much_is_left_out() -> None:
     assert shortened("abc", 3) == "abc"
     assert shortened("abcde", 3) == "abc... (2 more characters)"
     assert printable("é 漢") == "é 漢"
+
+
+def test_no_letter_is_lost_where_a_cell_folds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rich 15 cuts the last column when only its right side is padded."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = "title: is 1 character long; expected text of 3 to 255 characters"
+    for columns in range(50, 90):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        print_table(("id", "@failed", "why"), [("", "", text)])
+        words = capsys.readouterr().out.split()
+        assert "".join(words).endswith(text.replace(" ", "")), columns
