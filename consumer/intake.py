@@ -1,7 +1,7 @@
 """From Kafka to batches: fetch, decode, take in turn, settle, commit offsets; drain when told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -144,9 +144,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
                 await asyncio.sleep(FETCH_SECONDS)
                 await self._seek_back()
                 continue
-            for partition, records in fetched.items():
-                await self._queue(partition, records)
-            await asyncio.sleep(0)
+            await self._queue(fetched)
 
     async def _wait_for_room(self) -> set[TopicPartition]:
         """Wait until batches have been taken; what had to be paused meanwhile."""
@@ -190,20 +188,24 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         if partition in self._consumer.assignment():
             self._consumer.seek(partition, beginnings[partition])
 
-    async def _queue(self, partition: TopicPartition, records: Sequence[Any]) -> None:
-        role = self._subscription.role_of(partition.topic)
-        if role is None:
-            return
-        for start in range(0, len(records), DECODE_AT_ONCE):
-            chunk = records[start : start + DECODE_AT_ONCE]
-            waiting = [
-                Waiting(record, read(record, role, self._max_record_bytes)) for record in chunk
-            ]
-            self.lanes.add(partition, waiting)
-            self._update_room()
-            self._changed.set()
-            if start + DECODE_AT_ONCE < len(records):
+    async def _queue(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Decode and queue what was fetched, in portions; stop where a rebalance intervenes."""
+        epoch = self.lanes.epoch
+        for partition, records in fetched.items():
+            role = self._subscription.role_of(partition.topic)
+            if role is None:
+                continue
+            for start in range(0, len(records), DECODE_AT_ONCE):
+                chunk = records[start : start + DECODE_AT_ONCE]
+                self.lanes.add(
+                    partition,
+                    [Waiting(each, read(each, role, self._max_record_bytes)) for each in chunk],
+                )
+                self._update_room()
+                self._changed.set()
                 await asyncio.sleep(0)
+                if self.lanes.epoch != epoch:
+                    return
 
     def _update_room(self) -> None:
         enough = (

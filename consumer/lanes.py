@@ -41,6 +41,7 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[TopicPartition, Lane] = {}
+        self.epoch = 0
         self.buffered = 0
         self.buffered_bytes = 0
 
@@ -84,8 +85,13 @@ class Lanes:
         return done
 
     def clear(self) -> None:
-        """Forget everything that has no outcome yet."""
+        """Forget everything that has no outcome yet; a new epoch begins.
+
+        What was fetched in an earlier epoch must not be added any more: it follows records that
+        are forgotten here, and an offset committed behind it would pass over them.
+        """
         self._lanes.clear()
+        self.epoch += 1
         self.buffered = self.buffered_bytes = 0
 
     def queued_to(self, partition: TopicPartition) -> int | None:
