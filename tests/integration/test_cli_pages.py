@@ -52,8 +52,8 @@ def test_a_page_in_a_terminal(in_terminal: Command) -> None:
     done = in_terminal("dlq", "list")
     assert [" ".join(STYLE.sub("", line).split()) for line in done.page] == [
         "id state tenant failed why",
-        "ticket.requested:0:2 dead north TIME title: is 1",
-        "(AGE) character long;",
+        "ticket.requested:0:2 dead north TIME title: is 2",
+        "(AGE) characters long;",
         "expected text of 3",
         "to 255 characters",
     ]

@@ -17,7 +17,9 @@ def with_backlog(command: Command) -> None:
     command.handle(customer(), topic="customer.changed")
     stranger = "99999999-9999-4999-8999-999999999999"
     command.handle(
-        request(), request(request_id="2", customer_id=stranger), request(request_id="3", title="x")
+        request(),
+        request(request_id="2", customer_id=stranger),
+        request(request_id="3", title="ab"),
     )
     command.execute(
         "INSERT INTO held_facts SELECT tenant_id, subject_id, sequence, 'Too large.', NULL, now()"
