@@ -1,12 +1,15 @@
 """A database, a broker and topics of a scenario's own, and everything it does with them."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
+import psutil
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from confluent_kafka import KafkaError, Producer
 from confluent_kafka import Message as Delivered
 
@@ -78,6 +81,13 @@ class World:
         ]
         async with started(clients.admin(self.settings)) as admin:
             await create(admin, topics, 1)
+
+    async def shrink(self, topic: str, *, max_message_bytes: int) -> None:
+        """Have the broker refuse longer batches for this topic from now on."""
+        kind, name = ConfigResourceType.TOPIC, self.prefix + topic
+        config = ConfigResource(kind, name, {"max.message.bytes": str(max_message_bytes)})
+        async with started(clients.admin(self.settings)) as admin:
+            await admin.alter_configs([config])
 
     @asynccontextmanager
     async def service(
@@ -162,6 +172,10 @@ class World:
             bounds = {each: (starts[each], ends[each]) for each in partitions}
             return [record async for _, records in scan(consumer, bounds) for record in records]
 
+    async def let_leases_expire(self) -> None:
+        """Some seconds pass at once: their holder is dead, and nobody is to wait for that."""
+        await self.ask("UPDATE leases SET expires_at = now()")
+
     async def until(self, question: Callable[[], Awaitable[T]], what: str) -> T:
         """Ask until the answer is true; a service that ended meanwhile is a failure."""
         try:
@@ -183,6 +197,15 @@ class World:
             return await self.count(what) >= at_least
 
         await self.until(enough, f"{at_least} rows of {what}")
+
+    async def until_stopped(self, service: ServiceProcess) -> None:
+        """Wait until a SIGSTOP has taken effect on it."""
+        process = psutil.Process(service.process.pid)
+
+        async def is_stopped() -> bool:
+            return process.status() == psutil.STATUS_STOPPED
+
+        await self.until(is_stopped, "the process stopped")
 
     async def until_handled(self) -> None:
         """Wait until the group has committed the end of every topic that it reads."""
@@ -210,12 +233,23 @@ class World:
 
         await self.until(is_empty, "outbox and parked requests empty")
 
+    async def report(self) -> Report:
+        """What the checker says now."""
+        return await verify(self.settings)
+
     async def check(self) -> Report:
-        """The checker's verdict: nothing is left to do, and the promise held."""
-        report = await verify(self.settings)
+        """Nothing is left to do, and the promise held."""
+        report = await self.report()
         assert report.violations == ()
         assert report.is_at_rest, report
-        assert report.tickets == report.tickets_published == await self.count("tickets")
+        assert report.tickets == await self.count("tickets")
+        return report
+
+    async def come_to_rest_and_leave(self, service: ServiceProcess) -> Report:
+        """The same, and then the service ends as at a deployment."""
+        report = await self.come_to_rest()
+        service.signal(signal.SIGTERM)
+        assert await service.end() == 0
         return report
 
     async def come_to_rest(self) -> Report:
