@@ -31,7 +31,7 @@ SELECT now() AS now, nextval('outbox_id_seq') AS outbox_id,
      FROM unnest($7::text::uuid[]) AS r (id)
     CROSS JOIN LATERAL (SELECT * FROM partners p WHERE p.id = r.id LIMIT 1) p) AS partners,
   (SELECT json_agg(json_build_array(d.topic, d.partition, d."offset", d.record_timestamp))::text
-     FROM unnest($8::text[], $9::int[], $10::bigint[], $11::bigint[])
+     FROM unnest($8::text[], $9::text::int[], $10::text::bigint[], $11::text::bigint[])
           AS r (topic, partition, first, last)
     CROSS JOIN LATERAL (SELECT * FROM dead_letters d
        WHERE d.topic = r.topic AND d.partition = r.partition
@@ -40,7 +40,8 @@ SELECT now() AS now, nextval('outbox_id_seq') AS outbox_id,
 """One question for a whole batch. Only what stands out comes back: on an ordinary batch nothing
 but the time and a number, however large it is. LATERAL with LIMIT leaves the planner no other way
 than one index probe per key, whatever its statistics say. Lists come as text, because sessions of
-SQLAlchemy decode JSON by themselves."""
+SQLAlchemy decode JSON by themselves, and numbers go as text, because asyncpg asks each new server
+process about their array types first."""
 
 REJECTIONS: Final = """
 SELECT f.subject_id::text
@@ -109,9 +110,9 @@ async def look_up(
         _array(str(number) for _, number in external_ids),
         _array(partners),
         [stretch.topic for stretch in stretches],
-        [stretch.partition for stretch in stretches],
-        [stretch.first for stretch in stretches],
-        [stretch.last for stretch in stretches],
+        _array(str(stretch.partition) for stretch in stretches),
+        _array(str(stretch.first) for stretch in stretches),
+        _array(str(stretch.last) for stretch in stretches),
     )
     now, outbox_id, *lists = row
     return Answer(now, outbox_id, *[orjson.loads(found) if found else [] for found in lists])
