@@ -33,6 +33,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tickets", type=int, default=100_000)
     parser.add_argument("--rate", type=int, default=250, help="samples per second")
     parser.add_argument("--raw", type=Path, metavar="FILE", help="keep the stacks, collapsed")
+    parser.add_argument("--lines", action="store_true", help="by line instead of by function")
     parser.add_argument("--native", action="store_true", help="C functions too (slower)")
     parser.add_argument("--py-spy", default=shutil.which("py-spy"), metavar="PATH")
     return parser.parse_args()
@@ -43,12 +44,14 @@ def _sampled(arguments: argparse.Namespace, program: Program, stacks: Path) -> I
     """Samples what the program does within the block."""
     command = [arguments.py_spy, "record", "--pid", str(program.pid), "--rate", str(arguments.rate)]
     command += ["--format", "raw", "--output", str(stacks), *(["--native"] * arguments.native)]
+    command += [] if arguments.lines else ["--function"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as sampler:
         said = sampler.stdout.readline() if sampler.stdout else b""
         if b"Sampling" not in said:
             raise ProgramFailed(f"py-spy did not begin: {said.decode(errors='replace')}")
         yield
         sampler.send_signal(signal.SIGINT)
+        sampler.communicate()  # it reports before it writes, and a closed pipe would end it
 
 
 def show(stacks: list[str]) -> None:
