@@ -29,6 +29,7 @@ class Telling:
         counts: Counter[tuple[str, Outcome]] = Counter()
         for part in handled:
             _count(part, counts)
+            self._tell_unknown_fields(part)
             for broken in part.dead:
                 self._tell_broken(broken)
             self._tell_refusals(part)
@@ -46,6 +47,15 @@ class Telling:
             seconds=round(seconds, 4),
             **totals,
         )
+
+    def _tell_unknown_fields(self, handled: Handled) -> None:
+        counts: Counter[str] = Counter()
+        for decision in handled.decisions:
+            request = decision.request
+            if request.message.model_extra and request.record is not None:
+                counts[request.record.topic] += len(request.message.model_extra)
+        for topic, number in counts.items():
+            self._metrics.unknown_fields.labels(topic).inc(number)
 
     def _tell_refusals(self, handled: Handled) -> None:
         for decision in handled.decisions:
