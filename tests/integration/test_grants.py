@@ -4,18 +4,22 @@ import asyncio
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from db import bulk, migrate
-from db.connect import connect
+from db.connect import connect, engine
 from db.grants import RoleMissing, may_copy
 from db.rights import Rights
 from db.tables import customers
 from devstack.databases import create_database, drop_database
 from devstack.stack import Stack
+from handlers.workflow import TicketingService
 
 COLUMNS = ("id", "tenant_id", "status", "updated_at")
 MOMENT = "2026-01-01T00:00:00+00:00"
@@ -162,3 +166,27 @@ async def test_a_tenants_reads_use_the_keys_that_start_with_it(
 async def test_a_role_that_is_not_there_is_named(database_url: str) -> None:
     with pytest.raises(RoleMissing, match="Role nobody_here doesn't exist"):
         await migrate.upgrade(database_url, grant_to="nobody_here")
+
+
+async def test_a_workflow_opens_tickets_as_a_tenant(database_url: str, login: Login) -> None:
+    await migrate.upgrade(database_url, grant_to=login.role, rights=Rights.TENANT)
+    await add_customers(database_url)
+    database = engine(login.url)
+    async with AsyncSession(database) as session, session.begin():
+        await session.execute(text("SELECT set_config('ticketing.tenant_id', 'north', true)"))
+        service = TicketingService(db=session)
+        customer_id = customer("north", "1")[0]
+        call: dict[str, Any] = {
+            "title": "Installation",
+            "description": "Next week.",
+            "tenant_id": "north",
+        }
+        ticket = await service.create_ticket(customer_id=customer_id, request_id="w-1", **call)
+        again = await service.create_ticket(customer_id=customer_id, request_id="w-1", **call)
+        assert again == ticket
+        with pytest.raises(ValueError, match="customer lookup failed"):
+            await service.create_ticket(customer_id=customer("south", "2")[0], **call)
+    async with AsyncSession(database) as session, session.begin():
+        await session.execute(text("SELECT set_config('ticketing.tenant_id', 'south', true)"))
+        assert (await session.execute(text("SELECT count(*) FROM tickets"))).scalar() == 0
+    await database.dispose()
