@@ -29,6 +29,9 @@ DATABASE_VARIABLE = "ONBOARDING_DATABASE_URL"
 
 DEPLOYMENT = "onboarding"
 
+step = task(retries=6, retry_delay_seconds=10)
+"""A step that has not succeeded within a minute (say, its customer was never announced) fails."""
+
 
 @asynccontextmanager
 async def transaction() -> AsyncIterator[AsyncSession]:
@@ -37,37 +40,37 @@ async def transaction() -> AsyncIterator[AsyncSession]:
         yield session
 
 
-@task(retries=3)
+@step
 async def create_customer(lead: Lead) -> str:
     async with transaction() as session:
         return await steps.create_customer(session, lead)
 
 
-@task(retries=3)
+@step
 async def create_subscription(lead: Lead, customer_id: str) -> str:
     async with transaction() as session:
         return await steps.create_subscription(session, lead, customer_id)
 
 
-@task(retries=3)
+@step
 async def issue_licence(lead: Lead, customer_id: str) -> str:
     async with transaction() as session:
         return await steps.issue_licence(session, lead, customer_id)
 
 
-@task(retries=3)
+@step
 async def provision_tenant(lead: Lead, customer_id: str) -> str:
     async with transaction() as session:
         return await steps.provision_tenant(session, lead, customer_id)
 
 
-@task(retries=3)
+@step
 async def send_notification(lead: Lead, portal: str) -> None:
     async with transaction() as session:
         await steps.send_notification(session, lead, portal)
 
 
-@task(retries=3)
+@step
 async def open_ticket(lead: Lead, customer_id: str) -> dict[str, Any]:
     # The flow run's id: it stays when the task is retried and when the run is put back in line.
     request_id = f"{flow_run.id}:open_ticket"
