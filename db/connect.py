@@ -6,7 +6,9 @@ asyncpg sends every unknown parameter to the server, which then refuses the conn
 
 import ssl
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from uuid import uuid4
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -184,11 +186,20 @@ def engine(
             command_timeout=command_timeout,
         )
 
-    return create_async_engine(
-        "postgresql+asyncpg://",
-        async_creator=open_connection,
-        connect_args={"prepared_statement_cache_size": 0} if pooler else {},
-    )
+    if not pooler:
+        return create_async_engine("postgresql+asyncpg://", async_creator=open_connection)
+
+    def open_behind_pooler() -> Any:  # noqa: ANN401  the dialect's own connection
+        """Statements get names of their own: the next one may run on another server connection."""
+        driver: Any = database.dialect.dbapi
+        return driver.connect(
+            async_creator_fn=open_connection,
+            prepared_statement_cache_size=0,
+            prepared_statement_name_func=lambda: f"ticketing_{uuid4()}",
+        )
+
+    database = create_async_engine("postgresql+asyncpg://", creator=open_behind_pooler)
+    return database
 
 
 async def _keep_session(_: object) -> None:

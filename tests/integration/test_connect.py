@@ -116,6 +116,19 @@ async def test_sqlalchemy_takes_the_url_that_its_dialect_refuses(
     await database.dispose()
 
 
+async def test_behind_a_pooler_sqlalchemys_statements_have_names_of_their_own(
+    stack: Stack,
+) -> None:
+    database = engine(stack.postgres.url, pooler=True)
+    names = text("SELECT name FROM pg_prepared_statements WHERE name LIKE 'ticketing_%'")
+    async with database.connect() as connection:
+        first = (await connection.execute(names)).scalars().all()
+        second = (await connection.execute(names)).scalars().all()
+    await database.dispose()
+    assert first
+    assert set(second) - set(first)
+
+
 async def test_a_pool_grows_to_its_size(stack: Stack) -> None:
     pool = await open_pool(stack.postgres.url, size=3)
     assert pool.get_size() == 1
