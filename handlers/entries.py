@@ -73,9 +73,7 @@ def _party(record: Record, role: TopicRole) -> Entry:
     if isinstance(decoded, PartyDeleted):
         return PartyChange(record, role.kind, decoded.id, None, stamped_at)
     message = decoded.message
-    changed_at = stamped_at
-    if message.updated_at is not None:
-        changed_at = datetime.fromisoformat(message.updated_at)
+    changed_at = message.updated_at or stamped_at
     state = PartyState(
         id=message.id,
         tenant_id=message.tenant_id,

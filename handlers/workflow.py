@@ -113,7 +113,7 @@ class TicketingService:
         try:
             ticket = await self._create(request)
         except Exception as error:
-            message = f"Failed to create ticket: {error}"
+            message = f"Failed to create ticket: {str(error) or type(error).__name__}"
             raise RuntimeError(message) from error
         if isinstance(ticket, Rejected):
             raise _refusal(ticket)
@@ -194,7 +194,7 @@ def _valid(arguments: dict[str, Any]) -> TicketCalled:
     try:
         message = TicketCalled.model_validate(arguments)
     except ValidationError as error:
-        raise _invalid(worst_problem(error), arguments) from None
+        raise _invalid(worst_problem(TicketCalled, error), arguments) from None
     except (TypeError, RecursionError) as error:  # nothing but the context is free in its form
         raise ValueError(f"Invalid context: {error}; expected a JSON object") from None
     problem = unstorable_text(message)

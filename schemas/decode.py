@@ -1,25 +1,32 @@
-"""From a record's bytes and headers to a message, or a sentence about why not. Never raises."""
+"""From a record's bytes and headers to a message, or a sentence about why not. Never raises.
+
+Ordinary records take one pass of pydantic's parser. What that refuses, and the few that it may
+have read too generously, are read again strictly: that second reading has the last word.
+"""
 
 import base64
-import binascii
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
 
-from schemas.envelope import Envelope, Headers, attribute, read_envelope, trace
-from schemas.exact_json import NotJson, is_suspicious, parse
-from schemas.fields import Message, Uuid
+from schemas.envelope import PLAIN, Envelope, Headers, attribute, read_envelope, trace
+from schemas.exact_json import NotJson, has_many_brackets, holds_constant, may_hold_nul, parse
+from schemas.fields import ShortText, TenantId, Uuid
+from schemas.forms import OBJECT
+from schemas.message import Message, has_unknown_fields
 from schemas.party_changed import PartyChanged, PartyDeleted
-from schemas.problems import Problem, unstorable_text, worst_problem
+from schemas.problems import Problem, kind_of, unstorable_text, worst_problem
 
 M = TypeVar("M", bound=Message)
 P = TypeVar("P", bound=PartyChanged)
 
-CONFLUENT_MAGIC: Final = b"\0"
-JSON_FORM: Final = "a JSON object (RFC 8259) in UTF-8"
+_BRACE: Final = ord("{")
+_TENANT: Final = re.compile(rb'"tenant_id"\s*:\s*"([A-Za-z0-9._-]{1,255})"')
+_REQUEST: Final = re.compile(rb'"request_id"\s*:\s*"([^"\\\x00-\x1f]{1,255})"')
 
 
 class Decoded(NamedTuple, Generic[M]):
@@ -34,7 +41,7 @@ class InvalidRecord:
     """{path}: {problem}; expected {accepted_form}.
 
     error_class groups causes. tenant_id, request_id and source are what could be read all the
-    same, unchecked. path is None when the value as a whole is at fault.
+    same. path is None when the value as a whole is at fault.
     """
 
     error_class: str
@@ -51,47 +58,25 @@ class InvalidRecord:
         return f"{self.path or 'value'}: {self.problem}; expected {self.accepted_form}"
 
 
-@cache
-def _adapter(model: type[M]) -> TypeAdapter[M]:
-    return TypeAdapter(model)
-
-
 def decode(model: type[M], value: bytes | None, headers: Headers) -> Decoded[M] | InvalidRecord:
     """Decode plain JSON, or a CloudEvent in binary or structured mode."""
-    envelope = read_envelope(headers)
-    if value and not envelope.is_structured and not is_suspicious(value):
-        try:
-            return Decoded(_adapter(model).validator.validate_json(value), envelope)
-        except ValidationError as error:
-            return _invalid(worst_problem(error), value, envelope)
-    return _decode_exactly(model, value, envelope)
-
-
-def _decode_exactly(  # noqa: PLR0911  one return for each way to fail
-    model: type[M], value: bytes | None, envelope: Envelope
-) -> Decoded[M] | InvalidRecord:
-    if value is None:
-        return _unreadable("Tombstone", "is null (a tombstone)", envelope)
-    if not value:
-        return _unreadable("NotJson", "is empty", envelope)
-    try:
-        data = parse(value)
+    envelope = PLAIN
+    if headers:
+        envelope = read_envelope(headers)
         if envelope.is_structured:
-            data, envelope = _unwrap(data, envelope)
-    except NotJson as error:
-        if value.startswith(CONFLUENT_MAGIC):
-            problem = "starts with a zero byte, as in the Confluent wire format"
-            return _unreadable("NotJson", problem, envelope, "plain JSON without a schema id")
-        return _unreadable("NotJson", error.problem, envelope, error.accepted_form)
-    except _NotAnEvent as error:
-        return InvalidRecord("InvalidEnvelope", error.path, error.problem, error.accepted_form)
+            return _decode_event(model, value, envelope)
+    if not value:
+        return _decode_strictly(model, value, envelope)
     try:
-        message = _adapter(model).validate_python(data)
-    except ValidationError as error:
-        return _invalid(worst_problem(error), data, envelope)
-    unstorable = unstorable_text(message)
-    if unstorable is not None:
-        return _invalid(unstorable, data, envelope)
+        message = _reader(model)(value)
+    except ValidationError:
+        return _decode_strictly(model, value, envelope)
+    # What it checked by a type holds neither NaN nor deep nesting. A context looks after itself
+    # but for its depth; unknown fields may hold anything, and are at the top or in a second object.
+    if may_hold_nul(value) or (
+        (message.__pydantic_extra__ or value.find(_BRACE, 1) > 0) and _may_be_lax(message, value)
+    ):
+        return _decode_strictly(model, value, envelope)
     return Decoded(message, envelope)
 
 
@@ -103,72 +88,125 @@ def decode_party(
         return decode(model, value, headers)
     try:
         text = (key or b"").decode().strip().strip('"')
-        return PartyDeleted(_adapter_of_uuid().validate_python(text))
+        return PartyDeleted(_adapter(Uuid).validate_python(text))
     except (UnicodeDecodeError, ValidationError):
         return InvalidRecord("Tombstone", "key", "names no party", "the party's id, a UUID")
 
 
 @cache
-def _adapter_of_uuid() -> TypeAdapter[str]:
-    return TypeAdapter(Uuid)
+def _adapter(form: Any) -> TypeAdapter[Any]:  # noqa: ANN401  any type, also one without a class
+    return TypeAdapter(form)
 
 
-def unknown_fields(message: Message) -> tuple[str, ...]:
-    """The fields of a message that no contract knows."""
-    return tuple(message.__pydantic_extra__ or ())
+@cache
+def _reader(model: type[M]) -> Callable[[bytes], M]:
+    return _adapter(model.wire_form()).validator.validate_json
 
 
-class _NotAnEvent(Exception):
-    def __init__(self, path: str, problem: str, accepted_form: str) -> None:
-        self.path = path
-        self.problem = problem
-        self.accepted_form = accepted_form
+def _may_be_lax(message: Message, value: bytes) -> bool:
+    """Whether the first reading may have let something pass where it had no type to check."""
+    return has_many_brackets(value) or (has_unknown_fields(message) and holds_constant(value))
 
 
-def _unwrap(event: Any, outer: Envelope) -> tuple[Any, Envelope]:  # noqa: ANN401  any JSON value
-    """The data of a structured event, and its envelope."""
+def _decode_strictly(
+    model: type[M], value: bytes | None, envelope: Envelope
+) -> Decoded[M] | InvalidRecord:
+    data = _read(value, envelope)
+    return data if isinstance(data, InvalidRecord) else _validate(model, data, value, envelope)
+
+
+def _decode_event(
+    model: type[M], value: bytes | None, outer: Envelope
+) -> Decoded[M] | InvalidRecord:
+    """The data of an event in structured mode. Paths are those of the data, as in other modes."""
+    event = _read(value, outer)
+    if isinstance(event, InvalidRecord):
+        return event
+    problem = _envelope_problem(event)
+    if problem is not None:
+        return _invalid(problem, event.get("data") if isinstance(event, dict) else None, outer)
+    traceparent = outer.traceparent or trace(event.get("traceparent"))
+    envelope = Envelope(event["id"], event["source"], traceparent, is_structured=True)
+    data: object = event.get("data")
+    if data is None and isinstance(event.get("data_base64"), str):
+        try:
+            value = base64.b64decode(event["data_base64"], validate=True)
+        except ValueError:
+            problem = Problem(
+                "InvalidEnvelope", "data_base64", "is not Base64", f"Base64 of {OBJECT}"
+            )
+            return _invalid(problem, None, envelope)
+        data = _read(value, envelope)
+        if isinstance(data, InvalidRecord):
+            return data
+    if not isinstance(data, dict):
+        problem = Problem("NotAnObject", "data", f"is {kind_of(data)}", OBJECT)
+        return _invalid(problem, None, envelope)
+    return _validate(model, data, value, envelope)
+
+
+def _envelope_problem(event: object) -> Problem | None:
+    """What an event in structured mode lacks. Source: CloudEvents 1.0, required attributes."""
     if not isinstance(event, dict):
-        raise _NotAnEvent("value", "is not an object", "a CloudEvent as a JSON object")
+        return Problem("InvalidEnvelope", None, "is not an object", "a CloudEvent, a JSON object")
     for name in ("id", "source", "type"):
         if attribute(event.get(name)) is None:
-            raise _NotAnEvent(name, "is missing or unusable", "text of 1 to 1,024 characters")
+            problem = "is missing" if event.get(name) is None else "is not usable"
+            return Problem("InvalidEnvelope", name, problem, "text of 1 to 1,024 characters")
     if event.get("specversion") != "1.0":
-        raise _NotAnEvent("specversion", "is not supported", '"1.0"')
-    envelope = Envelope(
-        event["id"],
-        event["source"],
-        outer.traceparent or trace(event.get("traceparent")),
-        is_structured=True,
-    )
-    if "data_base64" not in event:
-        return event.get("data"), envelope
+        problem = "is missing" if event.get("specversion") is None else "is another version"
+        return Problem("InvalidEnvelope", "specversion", problem, "1.0")
+    if event.get("data") is None and event.get("data_base64") is None:
+        return Problem("InvalidEnvelope", "data", "is missing", OBJECT)
+    return None
+
+
+def _read(value: bytes | None, envelope: Envelope) -> Any | InvalidRecord:  # noqa: ANN401  any JSON value
+    if value is None:
+        problem = Problem("Tombstone", None, "is null (a tombstone)", OBJECT)
+        return _invalid(problem, None, envelope)
+    if not value:
+        return _invalid(Problem("NotJson", None, "is empty", OBJECT), None, envelope)
     try:
-        data = base64.b64decode(event["data_base64"], validate=True)
-    except (TypeError, ValueError, binascii.Error):
-        raise _NotAnEvent("data_base64", "is not Base64", "Base64 of a JSON object") from None
-    return parse(data), envelope
+        return parse(value)
+    except NotJson as error:
+        problem = Problem("NotJson", None, error.problem, error.accepted_form)
+        return _invalid(problem, value, envelope)
 
 
-def _unreadable(
-    error_class: str, problem: str, envelope: Envelope, form: str = JSON_FORM
-) -> InvalidRecord:
-    return InvalidRecord(error_class, None, problem, form, source=envelope.source)
+def _validate(
+    model: type[M], data: object, value: bytes | None, envelope: Envelope
+) -> Decoded[M] | InvalidRecord:
+    """Validate what was parsed from this value."""
+    try:
+        message: M = _adapter(model.wire_form()).validator.validate_python(data)
+    except ValidationError as error:
+        return _invalid(worst_problem(model, error), data, envelope)
+    unstorable = unstorable_text(message) if value and may_hold_nul(value) else None
+    if unstorable is not None:
+        return _invalid(unstorable, data, envelope)
+    return Decoded(message, envelope)
 
 
 def _invalid(problem: Problem, data: object, envelope: Envelope) -> InvalidRecord:
-    if isinstance(data, bytes):
-        try:
-            data = from_json(data)
-        except ValueError:
-            data = None
-    names = data if isinstance(data, dict) else {}
-    tenant_id, request_id = names.get("tenant_id"), names.get("request_id")
+    """data: what could be parsed, or the bytes where nothing could."""
     return InvalidRecord(
-        problem.error_class,
-        problem.path,
-        problem.problem,
-        problem.accepted_form,
-        attribute(tenant_id),
-        attribute(request_id),
-        envelope.source,
+        *problem,
+        tenant_id=_legible(data, "tenant_id", TenantId, _TENANT),
+        request_id=_legible(data, "request_id", ShortText, _REQUEST),
+        source=envelope.source,
     )
+
+
+def _legible(data: object, name: str, form: object, pattern: re.Pattern[bytes]) -> str | None:
+    """A field as far as a broken record still tells it: for finding the record, not for acting."""
+    text: object = None
+    if isinstance(data, dict):
+        text = data.get(name)
+    elif isinstance(data, bytes) and (found := pattern.search(data)):
+        text = found[1].decode(errors="replace")
+    try:
+        value: str = _adapter(form).validate_python(text)
+    except ValidationError:
+        return None
+    return None if "\0" in value else value

@@ -6,15 +6,19 @@ headers; structured mode carries the whole event as the value.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 Headers = Sequence[tuple[str, bytes | None]]
+Header = tuple[str, bytes]
 
-STRUCTURED: Final = "application/cloudevents+json"
+STRUCTURED: Final = re.compile(rb"\s*application/cloudevents\+json\s*(;|$)", re.IGNORECASE)
 TRACEPARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
-SURROGATE: Final = re.compile("[\ud800-\udfff]")
+FORBIDDEN: Final = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What CloudEvents forbids in a text; PostgreSQL could not hold some of it either."""
+
 LONGEST_ATTRIBUTE: Final = 1_024
 """A longer id or source would not fit an index; it identifies nothing."""
 
@@ -32,24 +36,28 @@ PLAIN: Final = Envelope()
 
 
 def read_envelope(headers: Headers) -> Envelope:
-    """The envelope in the headers. Of a repeated header the last counts; unreadable is absent."""
+    """The envelope in the headers. Of a repeated header the last counts; unusable is absent.
+
+    The type is not judged: a topic has one contract, whatever its producers call their events.
+    """
     if not headers:
         return PLAIN
     found = dict(headers)
-    content_type = _text(found.get("content-type")) or ""
+    if "content-type" not in found:
+        found = {name.lower(): value for name, value in headers}
     return Envelope(
         attribute(_text(found.get("ce_id"))),
         attribute(_text(found.get("ce_source"))),
-        trace(_text(found.get("traceparent")) or _text(found.get("ce_traceparent"))),
-        content_type.strip().lower().startswith(STRUCTURED),
+        trace(_text(found.get("traceparent") or found.get("ce_traceparent"))),
+        STRUCTURED.match(found.get("content-type") or b"") is not None,
     )
 
 
 def attribute(value: object) -> str | None:
-    """A context attribute that PostgreSQL can hold, or None."""
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ATTRIBUTE or "\0" in value:
+    """A context attribute as it stands, or None where it is none that we could keep."""
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ATTRIBUTE:
         return None
-    return None if SURROGATE.search(value) else value
+    return value if value.isprintable() or not FORBIDDEN.search(value) else None
 
 
 def trace(value: object) -> str | None:
@@ -66,8 +74,22 @@ def _text(value: bytes | None) -> str | None:
         return None
 
 
-_FIRST: Final = [("content-type", b"application/json"), ("ce_specversion", b"1.0")]
 _INTEGER: Final = ("ce_sequencetype", b"Integer")
+REPLAYED: Final = ("ce_replayed", b"true")
+"""Marks a past fact that is sent again, so that no subscriber takes it for news."""
+
+
+@lru_cache(maxsize=4_096)
+def _shared_headers(tenant_id: str, ce_type: str) -> tuple[Header, ...]:
+    """What all facts of one type and tenant have in common, made once."""
+    return (
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_source", f"/isp-ticketing/{tenant_id}".encode()),
+        ("ce_type", ce_type.encode()),
+        ("ce_dataschema", f"urn:isp-ticketing:{ce_type}:1".encode()),
+        ("ce_tenantid", tenant_id.encode()),
+    )
 
 
 def fact_headers(
@@ -80,16 +102,12 @@ def fact_headers(
     sequence: int,
     causation_id: str | None,
     traceparent: str | None,
-) -> list[tuple[str, bytes]]:
+) -> list[Header]:
     """The headers of a fact. time: RFC 3339; sequence 0: a rejection, which has none."""
     headers = [
-        *_FIRST,
+        *_shared_headers(tenant_id, ce_type),
         ("ce_id", ce_id.encode()),
-        ("ce_source", f"/isp-ticketing/{tenant_id}".encode()),
-        ("ce_type", ce_type.encode()),
         ("ce_time", time.encode()),
-        ("ce_dataschema", f"urn:isp-ticketing:{ce_type}:1".encode()),
-        ("ce_tenantid", tenant_id.encode()),
     ]
     if subject is not None:
         headers.append(("ce_subject", subject.encode()))
@@ -117,21 +135,13 @@ class Failure(NamedTuple):
     failed_at: str
 
 
-def dead_letter_headers(failure: Failure) -> list[tuple[str, bytes]]:
-    """The ten headers that follow a dead letter's own, as text."""
-    names = (
-        "topic",
-        "partition",
-        "offset",
-        "timestamp",
-        "group",
-        "error-class",
-        "error-message",
-        "error-path",
-        "attempts",
-        "failed-at",
-    )
+_DEAD_LETTER: Final = tuple(f"dlq-{name.replace('_', '-')}" for name in Failure._fields)
+
+
+def dead_letter_headers(failure: Failure) -> list[Header]:
+    """The ten headers that follow a dead letter's own, as text; empty where there is no path."""
+    texts = ("" if value is None else str(value) for value in failure)
     return [
-        (f"dlq-{name}", ("" if value is None else str(value)).encode("utf-8", "backslashreplace"))
-        for name, value in zip(names, failure, strict=True)
+        (name, text.encode("utf-8", "backslashreplace"))
+        for name, text in zip(_DEAD_LETTER, texts, strict=True)
     ]

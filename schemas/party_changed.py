@@ -5,28 +5,39 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from schemas.fields import ExternalId, Message, NullIs, TenantId, Time, Uuid
+from schemas.fields import ExternalId, NullIs, TenantId, Uuid
+from schemas.message import Message
+from schemas.times import Instant
 
-Name = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, max_length=255)]
-Status = Annotated[
+PartyName = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, max_length=255),
+    Field(description="text of up to 255 characters"),
+]
+PartyStatus = Annotated[
     str,
     StringConstraints(
         strict=True, strip_whitespace=True, to_lower=True, min_length=1, max_length=50
     ),
+    Field(description="active, or other text of up to 50 characters; in any case"),
 ]
-Tier = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, max_length=100)]
+Tier = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, max_length=100),
+    Field(description="text of up to 100 characters"),
+]
 
 
 class PartyChanged(Message):
-    """What both announce."""
+    """What both announce. The newer `updated_at` counts; absent, it is the record's timestamp."""
 
     id: Uuid
     tenant_id: TenantId
     external_id: ExternalId | None = None
-    name: Name | None = None
-    status: Annotated[Status, NullIs("active")] = "active"
+    name: PartyName | None = None
+    status: Annotated[PartyStatus, NullIs("active")] = "active"
     tier: Tier | None = None
-    updated_at: Time | None = None
+    updated_at: Instant | None = None
 
 
 class CustomerChanged(PartyChanged):

@@ -1,51 +1,29 @@
 """What is wrong with a message, in words for whoever sent it. Never quotes what customers wrote."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from schemas.fields import IGNORED, IGNORED_WHOLE
-from schemas.vocabulary import PRIORITY_NAMES, ActorType, TicketStatus, TicketType
+from schemas.fields import IGNORED
+from schemas.forms import OBJECT, Step, accepted_form
+from schemas.message import Message
+from schemas.vocabulary import ChangeKind
 
-PRIVATE: Final = frozenset({"title", "description", "service_address", "body", "comment", "name"})
-"""Fields whose values are never repeated."""
+SHOWN: Final = frozenset(
+    (
+        *("tenant_id", "request_id", "customer_id", "partner_id", "ticket_id", "ticket_number"),
+        *("external_id", "priority", "ticket_type", "origin_type", "target_type", "type"),
+        *("sender_type", "change", "status", "new_status", "is_internal", "expected_sequence"),
+        *("requested_at", "occurred_at", "updated_at", "level", "rating", "size"),
+    )
+)
+"""Fields whose values may be repeated: never one that holds words, names or addresses."""
 
 MOST_SHOWN: Final = 60
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
-
-_NESTED_FORMS: Final = {
-    "actor": "an object with `type` (customer, tenant, partner or platform) and `id`",
-    "attachments": "up to 20 objects with name, url (http or https), content_type and size",
-    "affected_services": "a list of up to 100 texts of 1 to 100 characters",
-    "device_serial_numbers": "a list of up to 100 texts of 1 to 100 characters",
-}
-
-_FORMS: Final = _NESTED_FORMS | {
-    "request_id": "text of 1 to 255 characters",
-    "tenant_id": "1 to 255 of the characters A-Z a-z 0-9 . _ -",
-    "customer_id": "a UUID, or an integer (the customer's external id)",
-    "title": "text of 3 to 255 characters",
-    "description": "text of 1 to 65,536 characters",
-    "body": "text of 1 to 65,536 characters",
-    "priority": f"one of {', '.join(PRIORITY_NAMES)}",
-    "ticket_type": f"one of {', '.join(TicketType)}, or null",
-    "assigned_team": "text of 1 to 100 characters, or null",
-    "service_address": "text of up to 500 characters, or null",
-    "origin_type": f"one of {', '.join(ActorType)}",
-    "target_type": f"one of {', '.join(ActorType)}",
-    "status": f"one of {', '.join(TicketStatus)}",
-    "partner_id": "a UUID",
-    "context": "a JSON object of up to 32 KiB",
-    "group_key": "text of 1 to 255 characters",
-    "requested_at": "an RFC 3339 time with an offset, such as 2026-11-24T09:30:00+01:00",
-    "updated_at": "an RFC 3339 time with an offset, such as 2026-11-24T09:30:00+01:00",
-    "external_id": "an integer from 0 to 9223372036854775807",
-    "name": "text of up to 255 characters, or null",
-    "tier": "text of up to 100 characters, or null",
-}
-"""The accepted form of each field, by the first step of its path."""
+LONGEST_PATH: Final = 255
+STORABLE: Final = "text that a database can hold"
 
 
 class Problem(NamedTuple):
@@ -57,84 +35,106 @@ class Problem(NamedTuple):
     accepted_form: str
 
 
-def worst_problem(error: ValidationError) -> Problem:
+def worst_problem(model: type[Message], error: ValidationError) -> Problem:
     """The fault to tell: the first, in the order of the model's fields."""
-    details: Sequence[Mapping[str, Any]] = error.errors(include_url=False)
-    told = [detail for detail in details if IGNORED_WHOLE not in detail["loc"]]
-    return _problem((told or details)[0])
+    details = error.errors(include_url=False)
+    told = [detail for detail in details if detail["type"] != "none_required"]
+    return _problem(model, told[0])
 
 
-def _problem(detail: Mapping[str, Any]) -> Problem:
-    steps = [step for step in detail["loc"] if not str(step).startswith(IGNORED)]
-    kind, value = detail["type"], detail["input"]
-    if kind == "customer_needed":
-        return Problem(
-            "Missing",
-            "customer_id",
-            "is missing",
-            f"{_FORMS['customer_id']}, since the origin is the customer",
-        )
-    if kind == "partner_needed":
-        return Problem(
-            "Missing", "partner_id", "is missing", "the UUID of the partner that it comes from"
-        )
-    if kind == "json_invalid":
-        reason = detail["ctx"]["error"]
-        return Problem(
-            "NotJson", None, f"is not JSON ({reason})", "a JSON object (RFC 8259) in UTF-8"
-        )
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-    path = path.lstrip(".")
+def _problem(model: type[Message], detail: ErrorDetails) -> Problem:
+    kind, context = detail["type"], detail.get("ctx", {})
+    holder, steps = model.at(detail["loc"])
+    path = [step for step in steps if not str(step).startswith(IGNORED)]
+    if kind in {"needed", "conflict"}:  # rules of a whole message name the field themselves
+        path = [*path, context["path"]]
+    elif kind.startswith("union_tag"):
+        return _untold(context["discriminator"].strip("'"), detail)
     if not path:
-        return Problem("NotAnObject", None, f"is {_kind_of(value)}", "a JSON object")
-    form = _FORMS.get(str(steps[0]), "the form that the contract gives")
-    if kind == "missing":
-        return Problem("Missing", path, "is missing", form)
-    return Problem(_class_of(kind), path, _say(str(steps[0]), detail), form)
+        return Problem("NotAnObject", None, f"is {kind_of(detail['input'])}", OBJECT)
+    form = accepted_form(holder, path)
+    return Problem(_class_of(kind), written(path), _say(str(path[-1]), detail), form)
+
+
+def _untold(name: str, detail: ErrorDetails) -> Problem:
+    """The field that would tell the members of a union apart does not."""
+    value = detail["input"].get(name)
+    form = f"one of {', '.join(ChangeKind)}"
+    if value is None:
+        return Problem("Missing", name, "is missing", form)
+    return Problem("WrongValue", name, _shown(value), form)
+
+
+def written(path: Sequence[Step]) -> str:
+    """A path as people write it: `attachments[0].url`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")
 
 
 def _class_of(kind: str) -> str:
-    if kind.endswith(("_type", "_parsing")) or kind == "none_required":
-        return "WrongType"
-    if "too_" in kind or kind == "context_size":
-        return "WrongSize"
-    return "WrongValue"
-
-
-def _say(name: str, detail: Mapping[str, Any]) -> str:
-    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     match kind:
-        case "string_too_short" | "string_too_long":
-            return f"is {len(str(value).strip())} characters long"
-        case "too_long" | "too_short":
-            return f"has {context.get('actual_length', 'too many')} items"
-        case "context_size" | "number_range":
-            return str(detail["msg"])
+        case "missing" | "needed":
+            return "Missing"
+        case "context_size":
+            return "WrongSize"
+        case "string_unicode" | "unstorable":
+            return "UnstorableText"
+        case _ if "too_" in kind:
+            return "WrongSize"
+        case _ if kind.endswith("_type"):
+            return "WrongType"
         case _:
-            pass
-    if isinstance(value, str):
-        if name in PRIVATE:
-            return "is not of the accepted form"
-        return f"is {_shortened(value)}"
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return f"is the number {_shortened_number(value)}"
-    return f"is {_kind_of(value)}"
+            return "WrongValue"
+
+
+def _say(name: str, detail: ErrorDetails) -> str:  # noqa: PLR0911  one for each kind
+    value, context = detail["input"], detail.get("ctx", {})
+    match detail["type"]:
+        case "missing":
+            return "is missing"
+        case "string_too_short" | "string_too_long":
+            return _length_of(value)
+        case "too_long":
+            return f"has {context.get('actual_length') or 'too many'} items"
+        case "string_unicode":
+            return "holds half of a surrogate pair"
+        case "needed" | "conflict" | "context_size" | "number_range" | "unstorable" | "not_json":
+            return detail["msg"]
+        case _ if name in SHOWN:
+            return _shown(value)
+        case "string_pattern_mismatch" | "enum":
+            return f"is {kind_of(value)} of another form"
+        case _:
+            return f"is {kind_of(value)}"
+
+
+def _length_of(text: object) -> str:
+    length = len(str(text).strip())
+    return f"is {length:,} characters long" if length else "is empty"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case str():
+            return f"is {_shortened(value)!r}"
+        case bool() | None:
+            return f"is {kind_of(value)}"
+        case int() | float():
+            return f"is {_digits(value)}"
+        case _:
+            return f"is {kind_of(value)}"
 
 
 def _shortened(text: str) -> str:
-    shown = text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "…"
-    return ascii(shown).replace("\\'", "'") if _UNSTORABLE.search(shown) else repr(shown)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
-def _shortened_number(value: float) -> str:
-    try:
-        text = str(value)
-    except ValueError:  # Python writes no integers of thousands of digits
-        return "of thousands of digits"
-    return text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "…"
+def _digits(number: float) -> str:
+    return f"the number {number}" if abs(number) < 10**20 else "a number of more than 20 digits"
 
 
-def _kind_of(value: object) -> str:
+def kind_of(value: object) -> str:  # noqa: PLR0911  one for each kind
+    """What kind of JSON value this is, as people say it."""
     match value:
         case None:
             return "null"
@@ -152,29 +152,31 @@ def _kind_of(value: object) -> str:
             return f"of the type {type(value).__name__}"
 
 
-def unstorable_text(message: BaseModel) -> Problem | None:
-    """The first kept text that PostgreSQL can't hold: U+0000 or half of a surrogate pair."""
-    for path, text in _texts(message.model_dump(include=set(type(message).model_fields))):
-        if _UNSTORABLE.search(text):
-            return Problem(
-                "UnstorableText",
-                path,
-                "holds U+0000 or half of a surrogate pair",
-                "text that a database can hold",
-            )
-    return None
+def unstorable_text(message: Message) -> Problem | None:
+    """The first kept text with U+0000: PostgreSQL can't hold it, but JSON and pydantic can."""
+    path = _path_to_nul(message)
+    if path is None:
+        return None
+    return Problem("UnstorableText", written(path)[:LONGEST_PATH], "holds U+0000", STORABLE)
 
 
-def _texts(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+def _path_to_nul(value: object) -> tuple[Step, ...] | None:
+    steps: Iterable[tuple[Step, object]]
     match value:
         case str():
-            yield path, value
+            return () if "\0" in value else None
+        case Message():
+            steps = [(name, getattr(value, name)) for name in type(value).model_fields]
         case dict():
-            for name, item in value.items():
-                yield path or "context", str(name)
-                yield from _texts(item, f"{path}.{name}" if path else str(name))
-        case list() | tuple():
-            for index, item in enumerate(value):
-                yield from _texts(item, f"{path}[{index}]")
+            if any("\0" in name for name in value):
+                return ()
+            steps = value.items()
+        case tuple() | list():
+            steps = enumerate(value)
         case _:
-            return
+            return None
+    for step, inner in steps:
+        path = _path_to_nul(inner)
+        if path is not None:
+            return (step, *path)
+    return None

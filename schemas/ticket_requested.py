@@ -1,39 +1,39 @@
 """`ticket.requested`: open a ticket."""
 
-from functools import cached_property
-from typing import Annotated, Self
+import json
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Tag, model_validator
 
-from schemas.context import Context, context_json
+from schemas.context import Context
 from schemas.fields import (
-    Actor,
+    IGNORED,
     ActorId,
     ActorTypeWord,
     Address,
-    Attachments,
     CustomerId,
     GroupKey,
     Items,
     LongText,
-    Message,
     NullIs,
     PriorityWord,
     RequestId,
     Team,
     TenantId,
     TicketTypeWord,
-    Time,
     Title,
     Uuid,
-    Words,
+    missing_field,
 )
-from schemas.vocabulary import SYSTEM_ACTOR, ActorType, Priority
+from schemas.message import ActorObject, Attachments, Message
+from schemas.times import Time
+from schemas.vocabulary import ActorType, Priority
 
 
 class TicketRequested(Message):
     """A request for a ticket, as upstream services publish it."""
+
+    nested: ClassVar = ("actor", "attachments")
 
     request_id: RequestId | None = None
     tenant_id: TenantId
@@ -49,7 +49,7 @@ class TicketRequested(Message):
     origin_type: Annotated[ActorTypeWord, NullIs(ActorType.CUSTOMER)] = ActorType.CUSTOMER
     target_type: Annotated[ActorTypeWord, NullIs(ActorType.TENANT)] = ActorType.TENANT
     partner_id: Uuid | None = None
-    actor: Actor | None = None
+    actor: ActorObject | None = None
     attachments: Annotated[Attachments, NullIs(())] = ()
     context: Context | None = None
     group_key: GroupKey | None = None
@@ -57,30 +57,33 @@ class TicketRequested(Message):
 
     @model_validator(mode="after")
     def _origin_is_named(self) -> Self:
-        if self.origin_type is ActorType.CUSTOMER:
-            if self.customer_id is None:
-                raise PydanticCustomError("customer_needed", "is missing")
-        elif self.origin_type is ActorType.PARTNER and self.partner_id is None:
-            raise PydanticCustomError("partner_needed", "is missing")
+        if self.customer_id is None and self.origin_type is ActorType.CUSTOMER:
+            raise missing_field("customer_id", "and the origin is the customer")
+        if self.partner_id is None and self.origin_type is ActorType.PARTNER:
+            raise missing_field("partner_id", "and the origin is a partner")
         return self
 
-    @cached_property
+    @property
     def context_json(self) -> str | None:
-        """The context as compact JSON."""
-        return None if self.context is None else context_json(self.context)
-
-
-_CALLERS = {**{actor.value: actor for actor in ActorType}, SYSTEM_ACTOR: SYSTEM_ACTOR}
+        """The context as compact JSON, with integers of any size kept exactly."""
+        return None if self.context is None else self.context.json
 
 
 class Caller(Message):
-    """Who calls the library face: an actor, or the system, which is a workflow."""
+    """Who asks through the library face: there a workflow is the system."""
 
-    type: Annotated[str, Words(_CALLERS)]
+    type: Annotated[ActorTypeWord, Tag(IGNORED)] | Annotated[Literal["system"], Tag(IGNORED)]
     id: ActorId | None = None
+
+
+def _json_only(context: object) -> object:
+    """Unlike a record's, a caller's object may hold anything. Raises what the encoder raises."""
+    json.dumps(context)
+    return context
 
 
 class TicketCalled(TicketRequested):
     """The same request as a call of the library face."""
 
-    actor: Caller | None = None  # type: ignore[assignment]
+    actor: Caller | None = None  # type: ignore[assignment]  # wider: the system may be the actor
+    context: Annotated[Context | None, BeforeValidator(_json_only)] = None

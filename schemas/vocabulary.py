@@ -1,10 +1,26 @@
 """The words of the contract, once: what requests, tickets and facts may say."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 
-class ActorType(StrEnum):
+class Word(StrEnum):
+    """A closed list of words, which senders may write in any case."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        # Only an odd spelling comes here: the canonical one is found without a line of Python.
+        if not isinstance(value, str):
+            return None
+        word = cls._canonical(value.strip().lower())
+        return next((member for member in cls if member.value == word), None)
+
+    @classmethod
+    def _canonical(cls, word: str) -> str:
+        return word
+
+
+class ActorType(Word):
     """Who takes part in a ticket."""
 
     CUSTOMER = "customer"
@@ -17,7 +33,7 @@ SYSTEM_ACTOR: Final = "system"
 """The actor of workflows; ours alone, and invalid inbound."""
 
 
-class TicketStatus(StrEnum):
+class TicketStatus(Word):
     """Where a ticket is in its life."""
 
     OPEN = "open"
@@ -27,24 +43,20 @@ class TicketStatus(StrEnum):
     CLOSED = "closed"
 
 
-class Priority(StrEnum):
-    """How urgent a ticket is."""
+class Priority(Word):
+    """How urgent a ticket is. Senders also say `medium` (normal) and `critical` (urgent)."""
 
     LOW = "low"
     NORMAL = "normal"
     HIGH = "high"
     URGENT = "urgent"
 
-
-PRIORITY_NAMES: Final = {
-    **{priority.value: priority for priority in Priority},
-    "medium": Priority.NORMAL,
-    "critical": Priority.URGENT,
-}
-"""What senders may write, in any case."""
+    @classmethod
+    def _canonical(cls, word: str) -> str:
+        return {"medium": "normal", "critical": "urgent"}.get(word, word)
 
 
-class TicketType(StrEnum):
+class TicketType(Word):
     """What an internet provider's tickets are about."""
 
     GENERAL_INQUIRY = "general_inquiry"
@@ -59,6 +71,25 @@ class TicketType(StrEnum):
     SPEED_ISSUE = "speed_issue"
     NETWORK_ISSUE = "network_issue"
     CONNECTIVITY_ISSUE = "connectivity_issue"
+
+
+class ChangeKind(StrEnum):
+    """What a change does to a ticket."""
+
+    ADD_MESSAGE = "add_message"
+    SET_STATUS = "set_status"
+    ASSIGN = "assign"
+    SET_PRIORITY = "set_priority"
+    SET_FIELDS = "set_fields"
+    ESCALATE = "escalate"
+    RATE = "rate"
+
+
+class SlaMetric(StrEnum):
+    """What a service level is measured by."""
+
+    FIRST_RESPONSE = "first_response"
+    RESOLUTION = "resolution"
 
 
 class Kind(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from schemas.fields import Message
+from schemas.message import Message
 
 
 @dataclass(frozen=True, slots=True)

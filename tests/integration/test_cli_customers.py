@@ -107,7 +107,7 @@ def test_it_asks_and_without_a_terminal_needs_yes(command: Command, tmp_path: Pa
         (f"{HEADING}{ADA},north,,,,,\nnobody,north,,,,,\n", "line 3: customer_id: is 'nobody'"),
         (f"{HEADING}{ADA},,,,,,\n", "line 2: tenant_id: is missing"),
         (f"{HEADING}{ADA},north,12x,,,,\n", "line 2: external_id: is '12x'"),
-        (f"{HEADING}{ADA},north,,,,,2026-01-01\n", "line 2: updated_at: is 10 characters"),
+        (f"{HEADING}{ADA},north,,,,,2026-01-01\n", "line 2: updated_at: is '2026-01-01'"),
         ("costumer_id,tenant_id\n", "the heading names 'costumer_id', which is no column; did you"),
         (f'{HEADING}"{ADA},north\n', "line 1: "),
     ],
