@@ -72,7 +72,7 @@ async def show(session_of: async_sessionmaker[AsyncSession]) -> None:
     )
     async with session_of.begin() as session:
         ticket = await schedule_installation(session, order)
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(ticket)
     async with session_of() as session:
         visit = await session.get_one(Appointment, order.id)

@@ -34,7 +34,7 @@ async def onboard_customer(session_of: async_sessionmaker[AsyncSession], lead: L
 
 async def show(session_of: async_sessionmaker[AsyncSession], lead: Lead, done: Onboarded) -> None:
     """Print what the database holds of this onboarding, and what the workflow returned."""
-    console = Console()
+    console = Console(soft_wrap=True)
     async with session_of() as session:
         for step, result in await trace(session, lead.id):
             console.print(f"[bold]{step}[/]", result)
@@ -46,7 +46,7 @@ async def main(url: str) -> None:
         done = await onboard_customer(session_of, EXAMPLE)
         again = await onboard_customer(session_of, EXAMPLE)
         await show(session_of, EXAMPLE, done)
-        Console().print("Run again:", "the same result" if again == done else again)
+        Console(soft_wrap=True).print("Run again:", "the same result" if again == done else again)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Calls of TicketingService, valid by default, on a database that knows a few parties."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -80,3 +81,14 @@ async def written(session_of: async_sessionmaker[AsyncSession]) -> set[int]:
             for table in WRITTEN
         ]
     return set(counts)
+
+
+async def until_someone_waits(session_of: async_sessionmaker[AsyncSession]) -> None:
+    """Returns when a backend is blocked by another's lock."""
+    blocked = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND cardinality(pg_blocking_pids(pid)) > 0"
+    )
+    async with asyncio.timeout(30), session_of() as session:
+        while not await session.scalar(blocked):
+            await session.rollback()  # the view is frozen within a transaction

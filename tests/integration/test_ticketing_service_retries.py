@@ -14,7 +14,17 @@ from handlers.entries import TopicRole, read
 from handlers.identity import request_key
 from handlers.outcomes import Created, Duplicate, Rejected, Request, Rules
 from handlers.record import StoredRecord
-from tests.integration.calls import ANNA, NORTH, SOUTH, SOUTHERNER, call, calling, party_id, written
+from tests.integration.calls import (
+    ANNA,
+    NORTH,
+    SOUTH,
+    SOUTHERNER,
+    call,
+    calling,
+    party_id,
+    until_someone_waits,
+    written,
+)
 
 REQUEST = "installation-order-77"
 
@@ -117,17 +127,6 @@ async def test_two_sessions_at_once_are_one_request(
     assert again["ticket_number"] == ticket["ticket_number"]
     assert (again == ticket) is committed
     assert await written(session_of) == {1}
-
-
-async def until_someone_waits(session_of: async_sessionmaker[AsyncSession]) -> None:
-    """Returns when a backend is blocked by another's lock."""
-    blocked = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND cardinality(pg_blocking_pids(pid)) > 0"
-    )
-    async with asyncio.timeout(30), session_of() as session:
-        while not await session.scalar(blocked):
-            await session.rollback()  # the view is frozen within a transaction
 
 
 async def test_a_crowd_of_sessions_is_one_request(

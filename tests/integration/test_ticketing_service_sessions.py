@@ -12,7 +12,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from tests.integration.calls import ANNA_NUMBER, PARTNER, call, calling, party_id, written
+from db.connect import engine
+from tests.integration.calls import (
+    ANNA_NUMBER,
+    PARTNER,
+    call,
+    calling,
+    party_id,
+    until_someone_waits,
+    written,
+)
 
 
 class Base(DeclarativeBase):
@@ -222,6 +231,40 @@ async def test_a_lost_connection_ends_a_begin_block_with_our_error(
         await work()
     async with session_of.begin() as session:
         await call(session)
+    assert await written(session_of) == {1}
+
+
+async def test_a_call_that_waits_too_long_undoes_itself_alone(
+    session_of: async_sessionmaker[AsyncSession], database_url: str
+) -> None:
+    impatient = engine(database_url, command_timeout=0.2)
+    async with session_of() as first, AsyncSession(impatient) as second:
+        await call(first, request_id="r1")
+        second.add(Note(id=1))
+        with pytest.raises(RuntimeError, match=r"^Failed to create ticket: \w+"):
+            await call(second, request_id="r1")
+        await call(second, request_id="r2")
+        await second.commit()
+        await first.rollback()
+    await impatient.dispose()
+    assert await notes(session_of) == [(1, None)]
+    assert await written(session_of) == {1}
+
+
+async def test_a_call_that_is_cancelled_leaves_its_session_to_a_rollback(
+    session_of: async_sessionmaker[AsyncSession],
+) -> None:
+    async with session_of() as first, session_of() as second:
+        await call(first, request_id="r1")
+        waiting = asyncio.create_task(call(second, request_id="r1"))
+        await until_someone_waits(session_of)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await first.commit()
+        await second.rollback()
+        await call(second, request_id="r1")
+        await second.commit()
     assert await written(session_of) == {1}
 
 
