@@ -203,7 +203,7 @@ def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
     )
     attachments = EMPTY_LIST
     if message.attachments:
-        attachments = compact_json([item.model_dump() for item in message.attachments])
+        attachments = compact_json([item.known() for item in message.attachments])
     written.messages.append(
         (
             first_message_id(ticket_id),

@@ -25,6 +25,10 @@ class Message(BaseModel):
         """The class and the path within it that pydantic means by the path of an error."""
         return cls, path
 
+    def known(self) -> dict[str, Any]:
+        """The fields that the contract knows, as they are kept: `model_dump` has all others too."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
 
 class Actor(Message):
     """Who asks."""
