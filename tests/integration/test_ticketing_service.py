@@ -13,6 +13,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from db import tables
+from devstack.databases import create_database, drop_database
+from devstack.stack import Stack
 from handlers.identity import request_key, ticket_id, ticket_number
 from handlers.workflow import TicketingService
 from schemas.vocabulary import TicketType
@@ -35,11 +37,15 @@ PROMISED_KEYS = {
 VARYING = {"ticket_id", "ticket_number", "sla_due_date", "created_at"}
 
 
-@pytest.fixture
-async def session_of(database_url: str) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
-    """Makes sessions on a database that knows Anna."""
-    async with calling(database_url) as made:
+@pytest.fixture(scope="module")
+async def session_of(
+    stack: Stack, migrated_template: str
+) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
+    """Makes sessions on a database that knows Anna, shared by this module: nothing is committed."""
+    url = create_database(stack.postgres.url, template=migrated_template)
+    async with calling(url) as made:
         yield made
+    drop_database(url)
 
 
 @pytest.fixture
@@ -299,27 +305,22 @@ async def test_a_number_that_is_taken_gives_way_to_the_next(session: AsyncSessio
     assert set(found) == {number, second["ticket_number"]}
 
 
-async def test_any_engine_on_asyncpg_will_do(
-    database_url: str, session_of: async_sessionmaker[AsyncSession]
-) -> None:
+async def test_any_engine_on_asyncpg_will_do(database_url: str) -> None:
     """SQLAlchemy's own connections decode JSON and cache statements in their own ways."""
     plain = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(database_url)
     )
-    async with AsyncSession(plain) as session, session.begin():
-        first = await call(session, customer_id=ANNA_NUMBER, request_id="r1", context={"a": [1]})
-        assert await call(session, customer_id=ANNA_NUMBER, request_id="r1") == first
+    async with calling(database_url) as session_of:
+        async with AsyncSession(plain) as session, session.begin():
+            given = {"customer_id": ANNA_NUMBER, "request_id": "r1", "context": {"a": [1]}}
+            first = await call(session, **given)
+            assert await call(session, **given) == first
+        assert await written(session_of) == {1}
     await plain.dispose()
-    assert await written(session_of) == {1}
 
 
-async def test_unknown_customers_are_not_invented(
-    session: AsyncSession, session_of: async_sessionmaker[AsyncSession]
-) -> None:
+async def test_unknown_customers_are_not_invented(session: AsyncSession) -> None:
     with pytest.raises(ValueError, match="customer lookup failed"):
         await call(session, customer_id=party_id("Nobody"))
-    await session.commit()
-    assert await written(session_of) == {0}
-    async with session_of() as other:
-        known = await other.scalars(select(tables.customers.c.id))
-        assert party_id("Nobody") not in set(known)
+    known = await session.scalars(select(tables.customers.c.id))
+    assert party_id("Nobody") not in set(known)
