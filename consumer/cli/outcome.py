@@ -73,6 +73,8 @@ async def of_entry(connection: asyncpg.Connection, entry: Entry, record: Record)
     for prior in await requests.by_keys(connection, [(entry.tenant_id, entry.request_key)]):
         if Outcome(prior.outcome) in ACCEPTED:
             first = await _tell(connection, prior)
+            if first.place == place:  # decided just now, since the question before
+                return first
             return Story(
                 Outcome.DUPLICATE,
                 first.tenant_id,
