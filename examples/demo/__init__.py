@@ -1,0 +1,1 @@
+"""`make demo`: real requests on real servers, and what became of each."""

@@ -1,0 +1,146 @@
+"""What the demo shows. Everything shown was read back; text that others wrote is made harmless."""
+
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from consumer.audit import Report
+from consumer.cli.outcome import Story
+from examples.demo.burst import Latency, Measured
+from examples.demo.mixed import Row
+from schemas.vocabulary import Outcome
+
+STYLES: Final = {
+    Outcome.CREATED: "green",
+    Outcome.DUPLICATE: "cyan",
+    Outcome.PARKED: "yellow",
+    Outcome.REJECTED: "magenta",
+    Outcome.DEAD_LETTERED: "red",
+}
+MEANINGS: Final = {
+    Outcome.CREATED: "a ticket, and ticket.created for subscribers",
+    Outcome.DUPLICATE: "asked before: nothing changes",
+    Outcome.PARKED: "its customer is unknown so far: it waits a while",
+    Outcome.REJECTED: "refused by a rule, and ticket.rejected says why",
+    Outcome.DEAD_LETTERED: "unreadable or invalid: kept whole, also on ticket.requested.dlq",
+}
+SUBJECT_WIDTH: Final = 34
+INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def harmless(text: str) -> str:
+    """The text with everything invisible spelled out: nothing can hide or reorder what is shown."""
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in INVISIBLE else char
+        for char in text
+    )
+
+
+def heading(text: str) -> RenderableType:
+    return Text(f"\n{text}", style="bold")
+
+
+def outcomes(rows: Sequence[Row]) -> RenderableType:
+    """Each request, in the order in which they were sent, and what is on record about it."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("request", width=SUBJECT_WIDTH)
+    table.add_column("outcome", min_width=max(map(len, STYLES)))
+    table.add_column("ticket, or why not", overflow="fold")
+    for number, row in enumerate(rows, 1):
+        table.add_row(str(number), _subject(row), *_told(row.story))
+    return table
+
+
+def _subject(row: Row) -> Text:
+    subject = Text(harmless(row.subject))
+    subject.truncate(SUBJECT_WIDTH, overflow="ellipsis")
+    return subject
+
+
+def _told(story: Story | None) -> tuple[Text, Text]:
+    if story is None:
+        return Text("...", style="dim"), Text()
+    ticket = story.ticket["ticket_number"] if story.ticket else None
+    match story.outcome:
+        case Outcome.CREATED:
+            about = Text(str(ticket))
+        case Outcome.DUPLICATE:
+            about = Text(f"of {ticket}" if ticket else "of a request that waits")
+        case _:
+            about = Text(harmless(story.why or ""))
+    return Text(story.outcome, style=STYLES.get(story.outcome, "")), about
+
+
+def legend(rows: Sequence[Row]) -> RenderableType:
+    """The outcomes that occurred, how often, and what each means."""
+    found = [row.story.outcome for row in rows if row.story is not None]
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    table.add_column(justify="right")
+    for outcome, meaning in MEANINGS.items():
+        if count := found.count(outcome):
+            table.add_row(
+                str(count), Text(outcome, style=STYLES[outcome]), Text(meaning, style="dim")
+            )
+    return table
+
+
+def fact(topic: str, key: str, headers: Mapping[str, str], data: str) -> RenderableType:
+    """A record as a subscriber reads it."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    table.add_row(Text("topic", style="dim"), Text(topic))
+    table.add_row(Text("key", style="dim"), Text(key))
+    for name, value in headers.items():
+        table.add_row(Text(name, style="dim"), Text(harmless(value)))
+    pretty = json.dumps(json.loads(data), indent=2, ensure_ascii=False)
+    lines = "\n".join(harmless(line) for line in pretty.splitlines())
+    return Group(table, Padding(Text(lines), (1, 0, 0, 0)))
+
+
+def figures(measured: Measured) -> RenderableType:
+    """What was measured, and between which moments."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    table.add_row(
+        Text(f"{measured.per_second:,.0f} tickets/s", style="bold"),
+        Text(
+            f"{measured.requests:,} requests in {measured.seconds:.2f} s, from the first one"
+            " published to the last ticket.created in a subscriber's hands"
+        ),
+    )
+    table.add_row(Text("one at a time"), Text(f"{_in_words(measured.alone)} on this way"))
+    table.add_row(Text("in the burst"), Text(f"{_in_words(measured.burst)}, waiting included"))
+    return table
+
+
+def _in_words(latency: Latency) -> str:
+    return f"p50 {latency.p50:,.1f}, p95 {latency.p95:,.1f}, p99 {latency.p99:,.1f} ms"
+
+
+def verdict(report: Report) -> RenderableType:
+    """What the checker found, from the topics and the database alone."""
+    asked = {name: count for name, count in report.outcomes.items() if name != "applied"}
+    counts = ", ".join(f"{asked[name]:,} {name}" for name in STYLES if name in asked)
+    lines = [
+        Text(f"{sum(asked.values()):,} requests came in: {counts}."),
+        Text(
+            f"{report.tickets:,} tickets are in the database, and {report.tickets_published:,} on"
+            f" ticket.created; {report.dead_letters:,} dead letters are kept, byte for byte."
+        ),
+    ]
+    if report.holds:
+        kept = "Yes: nothing is lost, nothing is there twice, nothing is out of order."
+        lines.append(Text(kept, style="bold green"))
+    else:
+        lines += [Text(sentence, style="bold red") for sentence in report.violations]
+    return Group(*lines)
+
+
+def commands(lines: Sequence[str]) -> RenderableType:
+    """Commands to copy: never wrapped, so never broken."""
+    return Text("\n".join(lines), style="bold", no_wrap=True, overflow="ignore")
