@@ -19,6 +19,7 @@ from consumer.health import Health
 from consumer.http_server import serving
 from consumer.intake import Intake
 from consumer.lost_positions import LostPositions
+from consumer.memory import collect_rarely
 from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
 from consumer.probes import KafkaProbe, probed
@@ -35,10 +36,12 @@ from consumer.timers import Timers
 from consumer.wakeups import Wakeups
 from consumer.watchdog import Watchdog, loop_watched
 from db.connect import connect, open_pool
+from db.grants import may_copy as may_copy_as
 from handlers.batch import Broken, Entry, Setting
 from handlers.entries import read
 from handlers.outcomes import Rules
 from handlers.record import Record
+from handlers.write import COPY_FROM, NO_COPY
 
 log = structlog.get_logger()
 
@@ -94,13 +97,26 @@ async def run(
             return 0
         pool = opening.result()
         try:
-            machine = Machine(settings, roles, outside, pool, metrics, dependencies)
+            asking: asyncio.Future[bool] = asyncio.ensure_future(
+                dependencies.retrying("database")(_may_copy, pool)
+            )
+            if not await _done_before_stop(asking, shutdown):
+                return 0
+            machine = Machine(
+                settings, roles, outside, pool, metrics, dependencies, may_copy=asking.result()
+            )
+            collect_rarely()
             async with probed("database", partial(pool.fetchval, "SELECT 1"), dependencies):
                 await machine.run(shutdown, watchdog, health)
         finally:
             pool.terminate()
     log.info("run.ended")
     return 0
+
+
+async def _may_copy(pool: Any) -> bool:  # noqa: ANN401  asyncpg's pool, or one that wraps it
+    async with pool.acquire() as connection:
+        return await may_copy_as(connection)
 
 
 async def _done_before_stop(working: asyncio.Future[Any], shutdown: Shutdown) -> bool:
@@ -125,12 +141,14 @@ class Machine:
         pool: Any,  # noqa: ANN401  asyncpg's pool, or one that wraps it
         metrics: Metrics,
         dependencies: Dependencies,
+        *,
+        may_copy: bool,
     ) -> None:
         self._dependencies = dependencies
         wakeups = Wakeups()
         telling = Telling(metrics)
         subscription = Subscription(settings)
-        setting = _setting(settings)
+        setting = _setting(settings, may_copy=may_copy)
         self.consumer: Any = None
         self.intake: Intake | None = None
         self.party_progress: PartyProgress | None = None
@@ -248,13 +266,17 @@ async def _give_up(shutdown: Shutdown, tasks: list[asyncio.Task[None]]) -> None:
         task.cancel()
 
 
-def _setting(settings: Settings) -> Setting:
+def _setting(settings: Settings, *, may_copy: bool) -> Setting:
     rules = Rules(
         tenants=settings.tenants,
         customers_required=settings.customer_check is CustomerCheck.REQUIRED,
         grace_seconds=settings.unknown_customer_grace_seconds,
     )
-    return Setting(rules=rules, group_id=settings.group_id)
+    return Setting(
+        rules=rules,
+        group_id=settings.group_id,
+        copy_from=COPY_FROM if may_copy else NO_COPY,
+    )
 
 
 def _read_again(subscription: Subscription, max_bytes: int, record: Record) -> Entry:

@@ -20,7 +20,7 @@ from handlers.outcomes import Decision, Duplicate, Known, Parked, Request, Rules
 from handlers.parties import Moved, PartyChange, apply_changes
 from handlers.record import Record
 from handlers.requests import decide
-from handlers.write import rows_of, write
+from handlers.write import COPY_FROM, rows_of, write
 from schemas.vocabulary import Outcome
 
 
@@ -49,6 +49,7 @@ class Setting:
     group_id: str
     party_ends: dict[str, dict[str, int]] = field(default_factory=dict)
     check_numbers: bool = False
+    copy_from: int = COPY_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ async def handle(
         )
     if fresh:
         await dead_letters.add(connection, [letter(entry, known, setting) for entry in fresh])
-    await write(connection, written, known, dead_letters=len(fresh))
+    await write(connection, written, known, dead_letters=len(fresh), copy_from=setting.copy_from)
     announced = bool(written.facts or fresh)
     return Handled(
         now=known.now,

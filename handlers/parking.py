@@ -46,7 +46,13 @@ async def decide_parked(
         letters = [letter(entry, known, setting) for entry in broken.values()]
         await dead_letters.add(connection, letters)
         await requests.forget(connection, list(broken))
-    await write(connection, rows_of(final, known), known, dead_letters=len(broken))
+    await write(
+        connection,
+        rows_of(final, known),
+        known,
+        dead_letters=len(broken),
+        copy_from=setting.copy_from,
+    )
     decided = [
         *broken,
         *((each.request.tenant_id, each.request.request_key) for each in final),

@@ -16,7 +16,7 @@ from handlers.identity import request_key, ticket_id
 from handlers.knowledge import gather
 from handlers.outcomes import Created, Duplicate, Known, Parked, Rejected, Request, Rules
 from handlers.requests import decide
-from handlers.write import rows_of, write
+from handlers.write import NO_COPY, rows_of, write
 from schemas.envelope import PLAIN
 from schemas.problems import Problem, unstorable_text, worst_problem
 from schemas.ticket_requested import TicketCalled
@@ -31,9 +31,6 @@ FIELD_OF_REFUSAL: Final = {
     RejectionCode.PARTNER_INACTIVE: "partner_id",
     RejectionCode.PARTNER_OTHER_TENANT: "partner_id",
 }
-
-NO_COPY: Final = 1_000_000
-"""A workflow may run under row-level security, which COPY does not work with."""
 
 MOST_ATTEMPTS: Final = 3
 """The second look finds whoever was first, except in a session that sees one old snapshot."""

@@ -91,6 +91,9 @@ OUTBOX_COLUMNS: Final = ("id", "facts", "dead_letters", "bytes", "created_at")
 COPY_FROM: Final = 24
 """From this many tickets on COPY (a statement per table) beats one INSERT for all tables."""
 
+NO_COPY: Final = 1_000_000
+"""More tickets than any batch has: for a role under row-level security, where COPY is refused."""
+
 
 @dataclass(slots=True)
 class Written:
