@@ -5,6 +5,7 @@ is trimmed of Unicode white space at its ends and otherwise kept as sent; nothin
 stay text, in the canonical form: no `uuid.UUID` object is made on the way.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from pydantic import Field, GetCoreSchemaHandler, StringConstraints
@@ -54,6 +55,13 @@ class UuidOrInteger:
             custom_error_type="uuid_or_integer",
             custom_error_message="is neither a UUID nor an integer",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """Annotation: what a field means that is absent, where that is more than its default."""
+
+    meaning: str
 
 
 def missing_field(path: str, reason: str) -> PydanticCustomError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from types import NoneType
 from typing import Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel
@@ -68,3 +69,8 @@ def _model(annotation: object) -> type[BaseModel] | None:
 
 def _item(annotation: object) -> object | None:
     return get_args(annotation)[0] if get_origin(annotation) is tuple else None
+
+
+def is_nullable(field: FieldInfo) -> bool:
+    """Whether the field's own type admits null."""
+    return NoneType in get_args(field.annotation)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from schemas.fields import ExternalId, NullIs, TenantId, Uuid
+from schemas.fields import Absent, ExternalId, NullIs, TenantId, Uuid
 from schemas.message import Message
 from schemas.times import Instant
 
@@ -37,7 +37,7 @@ class PartyChanged(Message):
     name: PartyName | None = None
     status: Annotated[PartyStatus, NullIs("active")] = "active"
     tier: Tier | None = None
-    updated_at: Instant | None = None
+    updated_at: Annotated[Instant | None, Absent("the record's timestamp")] = None
 
 
 class CustomerChanged(PartyChanged):

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from schemas.context import Context
 from schemas.fields import (
+    Absent,
     ActorId,
     ActorTypeWord,
     Address,
@@ -44,12 +45,14 @@ class TicketChangeRequested(Message):
     nested: ClassVar[tuple[str, ...]] = ("actor",)
 
     tenant_id: TenantId
-    ticket_id: Uuid | None = None
-    ticket_number: TicketNumber | None = None
-    actor: ActorObject | None = None
-    request_id: RequestId | None = None
-    occurred_at: Instant | None = None
-    expected_sequence: Sequence | None = None
+    ticket_id: Annotated[Uuid | None, Absent("ticket_number is required")] = None
+    ticket_number: Annotated[TicketNumber | None, Absent("ticket_id is required")] = None
+    actor: Annotated[ActorObject | None, Absent("nobody, who may change nothing")] = None
+    request_id: Annotated[
+        RequestId | None, Absent("the event's source and id, else the record's place")
+    ] = None
+    occurred_at: Annotated[Instant | None, Absent("when it is decided")] = None
+    expected_sequence: Annotated[Sequence | None, Absent("any")] = None
 
     @classmethod
     def wire_form(cls) -> Any:  # noqa: ANN401  a union, which has no class
@@ -79,11 +82,11 @@ class AddMessage(TicketChangeRequested):
 
     change: Literal[ChangeKind.ADD_MESSAGE]
     body: LongText
-    sender_type: ActorTypeWord | None = None
-    sender_id: ActorId | None = None
+    sender_type: Annotated[ActorTypeWord | None, Absent("the actor's")] = None
+    sender_id: Annotated[ActorId | None, Absent("the actor's")] = None
     is_internal: Annotated[Flag, NullIs(False)] = False  # noqa: FBT003  the default, not a flag
     attachments: Annotated[Attachments, NullIs(())] = ()
-    new_status: StatusWord | None = None
+    new_status: Annotated[StatusWord | None, Absent("as it was")] = None
 
 
 class SetStatus(TicketChangeRequested):
@@ -97,8 +100,8 @@ class Assign(TicketChangeRequested):
     """Give the ticket to a team, to a person, or to both. Null clears, absent leaves."""
 
     change: Literal[ChangeKind.ASSIGN]
-    assigned_team: Team | None = None
-    assigned_to_user_id: UserId | None = None
+    assigned_team: Annotated[Team | None, Absent("as it was; null clears")] = None
+    assigned_to_user_id: Annotated[UserId | None, Absent("as it was; null clears")] = None
 
     @property
     def assignments(self) -> dict[str, str | None]:
@@ -122,11 +125,11 @@ class SetPriority(TicketChangeRequested):
 class ChangedFields(Message):
     """The fields to set. Null clears a ticket type or an address; lists and context it leaves."""
 
-    ticket_type: TicketTypeWord | None = None
-    service_address: Address | None = None
-    affected_services: Items | None = None
-    device_serial_numbers: Items | None = None
-    context: Context | None = None
+    ticket_type: Annotated[TicketTypeWord | None, Absent("as it was; null clears")] = None
+    service_address: Annotated[Address | None, Absent("as it was; null clears")] = None
+    affected_services: Annotated[Items | None, Absent("as it was")] = None
+    device_serial_numbers: Annotated[Items | None, Absent("as it was")] = None
+    context: Annotated[Context | None, Absent("as it was")] = None
 
     @property
     def values(self) -> dict[str, Any]:

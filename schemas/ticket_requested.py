@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Tag, model_validator
 from schemas.context import Context
 from schemas.fields import (
     IGNORED,
+    Absent,
     ActorId,
     ActorTypeWord,
     Address,
@@ -35,9 +36,13 @@ class TicketRequested(Message):
 
     nested: ClassVar = ("actor", "attachments")
 
-    request_id: RequestId | None = None
+    request_id: Annotated[
+        RequestId | None, Absent("the event's source and id, else the record's place")
+    ] = None
     tenant_id: TenantId
-    customer_id: CustomerId | None = None
+    customer_id: Annotated[
+        CustomerId | None, Absent("none; required where the origin is the customer")
+    ] = None
     title: Title
     description: LongText
     priority: Annotated[PriorityWord, NullIs(Priority.NORMAL)] = Priority.NORMAL
@@ -48,8 +53,10 @@ class TicketRequested(Message):
     device_serial_numbers: Annotated[Items, NullIs(())] = ()
     origin_type: Annotated[ActorTypeWord, NullIs(ActorType.CUSTOMER)] = ActorType.CUSTOMER
     target_type: Annotated[ActorTypeWord, NullIs(ActorType.TENANT)] = ActorType.TENANT
-    partner_id: Uuid | None = None
-    actor: ActorObject | None = None
+    partner_id: Annotated[Uuid | None, Absent("none; required where the origin is a partner")] = (
+        None
+    )
+    actor: Annotated[ActorObject | None, Absent("the origin")] = None
     attachments: Annotated[Attachments, NullIs(())] = ()
     context: Context | None = None
     group_key: GroupKey | None = None
