@@ -28,13 +28,14 @@ class Round:
     """Rows of the outbox, and all that they announce. oldest_seconds: the age of the first.
 
     facts: rows as db.outbox.FACT, a ticket's in order. blocked: their subjects that have facts
-    held. letters: dead letters, with their lengths.
+    held. letters: dead letters, with their lengths. is_cut: there was more than a round may take.
     """
 
     claims: Sequence[Claim]
     facts: Sequence[asyncpg.Record]
     letters: Sequence[Sized]
     blocked: Mapping[Subject, Block]
+    is_cut: bool
 
     @property
     def ids(self) -> list[int]:
@@ -135,8 +136,10 @@ class Ledger:
         return found
 
     async def _read(self, connection: asyncpg.Connection, taken: Collection[int]) -> Round | None:
-        rows = await outbox.claim(connection, limit=MOST_ROWS + len(taken))
-        claims = bounded([row for row in rows if row.id not in taken])
+        limit = MOST_ROWS + len(taken)
+        rows = await outbox.claim(connection, limit=limit)
+        free = [row for row in rows if row.id not in taken]
+        claims = bounded(free)
         if not claims:
             return None
         with_facts = [claim.id for claim in claims if claim.facts]
@@ -146,7 +149,8 @@ class Ledger:
         blocked: Mapping[Subject, Block] = {}
         if facts and self._anything_held:
             blocked = await held_facts.blocked(connection, list({row[:2] for row in facts}))
-        return Round(claims, facts, sized, blocked)
+        is_cut = len(claims) < len(free) or len(rows) == limit
+        return Round(claims, facts, sized, blocked, is_cut)
 
     async def _settle_alone(self, settlement: Settlement) -> None:
         async with transaction(self._pool, begin=self._begin) as connection:

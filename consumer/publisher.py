@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import structlog
 from aiokafka import AIOKafkaProducer, errors
 
 from consumer import clock
+from consumer.abandonment import cancel_sending, put_away
 from consumer.outgoing import Outgoing
 from consumer.shipment import Batch, Packing, Shipment
 
@@ -28,11 +28,6 @@ REFUSALS = (
 
 FAILURES = (errors.KafkaError, OSError, TimeoutError, AssertionError)
 """aiokafka asserts that a partition exists: it doesn't after its topic was deleted."""
-
-CLOSE_SECONDS = 2.0
-MOST_CANCELLATIONS = 100
-
-log = structlog.get_logger()
 
 
 class NotAcknowledged(ConnectionError):
@@ -126,16 +121,16 @@ class Publisher:
 
     def kill(self) -> None:
         """Send nothing from now on. What is on its way already can't be called back."""
-        if self._producer is not None and (sending := _sender_task(self._producer)) is not None:
-            sending.cancel()
+        if self._producer is not None:
+            cancel_sending(self._producer)
 
     async def abandon(self) -> None:
         """Drop the producer with everything that it has not sent."""
         self.kill()
         async with self._changing:
-            producer, self._producer = self._producer, None
-            if producer is not None:
-                await _put_away(producer)
+            if self._producer is not None:
+                await put_away(self._producer)
+                self._producer = None
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._changing:
@@ -145,7 +140,7 @@ class Publisher:
                     async with asyncio.timeout(self._send_seconds):
                         await producer.start()
                 except BaseException:
-                    await _put_away(producer)
+                    await put_away(producer)
                     raise
                 self._producer = producer
                 self._tracked = set()
@@ -228,33 +223,3 @@ def _known_partitions(producer: AIOKafkaProducer, topics: set[str]) -> dict[str,
         for topic in topics
         if (partitions := cluster.partitions_for_topic(topic))
     }
-
-
-def _sender_task(producer: AIOKafkaProducer) -> "asyncio.Task[None] | None":
-    task: asyncio.Task[None] | None = producer._sender.sender_task  # noqa: SLF001  no other way to stop without sending
-    return task
-
-
-async def _put_away(producer: AIOKafkaProducer) -> None:
-    """Close it without its last sends: its sender is cancelled until its requests are, too."""
-    sending = _sender_task(producer)
-    for _ in range(MOST_CANCELLATIONS):
-        if sending is None or sending.done():
-            break
-        sending.cancel()
-        await asyncio.sleep(0)
-    _fail_what_is_queued(producer)
-    try:
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await producer.stop()
-    except (errors.KafkaError, OSError, TimeoutError) as error:
-        log.warning("producer.not_closed", reason=f"{type(error).__name__} {error}")
-
-
-def _fail_what_is_queued(producer: AIOKafkaProducer) -> None:
-    """As aiokafka does when its sender dies: otherwise its `stop` waits until all is sent."""
-    accumulator = producer._message_accumulator  # noqa: SLF001  no other way to stop without sending
-    accumulator.fail_all(errors.ProducerClosed())
-    for batches in accumulator._batches.values():  # noqa: SLF001  likewise
-        for batch in batches:
-            batch._drain_waiter.exception()  # noqa: SLF001  nobody asks, and asyncio complains

@@ -155,6 +155,7 @@ class Relay:
             metrics=self._metrics,
             topic_of=topic_of,
             tasks=tasks,
+            on_landed=self._wakeups.wake,
             seconds=self._seconds,
         )
         releases = Releases(ledger, self._delivery, letters, topic_of)
@@ -166,7 +167,8 @@ class Relay:
                 more = await self._look_around(ledger, releases)
                 look_at = self._seconds() + (0 if more else self._times.topics)
             is_busy = await rounds.turn()
-            self._leadership.progressed()
+            if not rounds.is_under_way:
+                self._leadership.progressed()
             if not is_busy:
                 await self._wakeups.wait(self._times.poll)
         await rounds.finish()

@@ -49,8 +49,10 @@ class Rounds:
         metrics: Metrics,
         topic_of: Callable[[str], str],
         tasks: asyncio.TaskGroup,
+        on_landed: Callable[[], None],
         seconds: Callable[[], float],
     ) -> None:
+        self._on_landed = on_landed
         self._tasks = tasks
         self._ledger = ledger
         self._delivery = delivery
@@ -63,19 +65,29 @@ class Rounds:
         self._settlement: Settlement | None = None
 
     async def turn(self) -> bool:
-        """Read the next round while one is on its way, then send it. False: nothing to do."""
+        """Read the next round while one is on its way, then send it.
+
+        True: there is more to do at once. False: not before something is written or arrives, which
+        both wake the relay.
+        """
+        if self._under_way is not None and self._under_way.done():
+            await self._arrival()
+            await self._hold()
         found = await self._exchange()
-        prepared = await self._prepare(found) if found is not None else None
+        if found is None:
+            return False
+        prepared = await self._prepare(found)
         await self._arrival()
-        if self._settlement is not None and self._settlement.held:
-            await self.land()
+        if await self._hold():
             return True  # what was just read may have to wait behind it: read it again
-        if prepared is None:
-            return self._settlement is not None
         self._send(prepared)
         if not prepared.is_ordinary:
             await self.land()
-        return True
+        return found.is_cut
+
+    @property
+    def is_under_way(self) -> bool:
+        return self._under_way is not None
 
     async def land(self) -> None:
         """Have nothing on its way and everything written off."""
@@ -97,15 +109,28 @@ class Rounds:
         return found
 
     async def _arrival(self) -> None:
+        """Wait for the round that is on its way; the next exchange writes it off."""
         if self._under_way is not None:
+            self._under_way.remove_done_callback(self._landed)
             arrived = await self._under_way
             earlier = self._settlement
             self._settlement = arrived if earlier is None else earlier.and_then(arrived)
             self._under_way, self._ids_under_way = None, frozenset()
 
+    async def _hold(self) -> bool:
+        """Write off at once what holds facts: the next question must already know of them."""
+        if self._settlement is None or not self._settlement.held:
+            return False
+        await self.land()
+        return True
+
     def _send(self, prepared: Prepared) -> None:
         self._ids_under_way = frozenset(prepared.round.ids)
         self._under_way = self._tasks.create_task(self._deliver(prepared), name="relay.round")
+        self._under_way.add_done_callback(self._landed)
+
+    def _landed(self, _: asyncio.Task[Settlement]) -> None:
+        self._on_landed()
 
     async def _prepare(self, found: Round) -> Prepared:
         going: list[Outgoing] = []

@@ -86,15 +86,20 @@ class Packing:
         """The records of one partition in as few batches as possible."""
         limit = self._limits.get(topic)
         filled: list[Batch] = []
-        builder = self._create_batch()
-        taken: list[Outgoing] = []
+        builder, taken = self._create_batch(), list[Outgoing]()
         for record in records:
+            _, key, value, headers, _ = record
             if limit is not None and taken and builder.size() + size_of(record) > limit:
                 builder.close()
-            if not self._append(builder, record, taken):
-                filled.append(Batch(topic, partition, builder, taken, builder.size()))
-                builder, taken = self._create_batch(), []
-                self._append(builder, record, taken)
+            try:
+                if builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                    filled.append(Batch(topic, partition, builder, taken, builder.size()))
+                    builder, taken = self._create_batch(), []
+                    builder.append(timestamp=None, key=key, value=value, headers=headers)
+            except UNFIT as error:
+                self._unfit.append((record, f"{type(error).__name__}: {error}"))
+            else:
+                taken.append(record)
         if taken:
             builder.close()
             filled.append(Batch(topic, partition, builder, taken, builder.size()))
@@ -104,20 +109,6 @@ class Packing:
         """Put the n-th batch of each partition into the n-th wave."""
         waves = [[batch for batch in wave if batch is not None] for wave in zip_longest(*batches)]
         return Shipment(waves, missing, self._unfit)
-
-    def _append(self, builder: BatchBuilder, record: Outgoing, taken: list[Outgoing]) -> bool:
-        """Whether there was room; a record that can't be written down needs none."""
-        try:
-            appended = builder.append(
-                timestamp=None, key=record.key, value=record.value, headers=record.headers
-            )
-        except UNFIT as error:
-            self._unfit.append((record, f"{type(error).__name__}: {error}"))
-            return True
-        if appended is None:
-            return False
-        taken.append(record)
-        return True
 
 
 def size_of(record: Outgoing) -> int:

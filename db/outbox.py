@@ -6,6 +6,7 @@ from sequential scans: this table fills and drains, and its statistics say so to
 """
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -33,6 +34,8 @@ FACTS: Final = f"""
 SELECT {FACT}, f.outbox_id FROM ticket_facts f WHERE f.outbox_id = ANY($1)
 """  # noqa: S608  no value in it
 """Unsorted: the rows are nearly in order, and PostgreSQL would sort their data on disk."""
+
+_BY_NUMBER_AND_SEQUENCE: Final = itemgetter(10, 2)
 
 DELETE: Final = "DELETE FROM outbox WHERE id = ANY($1)"
 
@@ -86,7 +89,7 @@ async def facts_of(
 ) -> list[asyncpg.Record]:
     """The facts of these rows, a ticket's in their order. Columns: FACT."""
     rows: list[asyncpg.Record] = await connection.fetch(FACTS, outbox_ids)
-    rows.sort(key=_outbox_id_and_sequence)
+    rows.sort(key=_BY_NUMBER_AND_SEQUENCE)
     return rows
 
 
@@ -98,7 +101,3 @@ async def delete(connection: asyncpg.Connection, outbox_ids: Sequence[int]) -> N
 async def backlog(connection: asyncpg.Connection) -> Backlog:
     """How much waits, for people and for metrics; reads the whole table."""
     return Backlog(*await connection.fetchrow(BACKLOG))
-
-
-def _outbox_id_and_sequence(row: asyncpg.Record) -> tuple[int, int]:
-    return row[10], row[2]

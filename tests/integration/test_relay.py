@@ -118,8 +118,8 @@ async def test_a_lower_number_that_is_committed_later_is_published_too(stage: Re
 
 async def test_another_process_wakes_it(stage: RelayStage) -> None:
     await stage.create_topic("ticket.created")
+    await stage.write(Fact())
     async with stage.relaying(times=PATIENT, listens=True):
-        await stage.write(Fact())
         await stage.arrived("ticket.created", 1)
         await stage.write(Fact(), notify=True)
         await stage.arrived("ticket.created", 2)
@@ -140,8 +140,8 @@ async def test_who_stops_lets_the_next_one_start_at_once(stage: RelayStage) -> N
 
 async def test_what_was_written_before_a_stop_is_published(stage: RelayStage) -> None:
     await stage.create_topic("ticket.created")
+    await stage.write(Fact())
     async with stage.relaying(times=PATIENT) as relay:
-        await stage.write(Fact())
         await stage.arrived("ticket.created", 1)
         await stage.write(Fact())
         relay.stop()
@@ -194,6 +194,17 @@ async def test_a_round_takes_six_statements_however_many_facts_it_has(stage: Rel
     # Taking the lease, giving it back, what waits and what is held, and one look that finds nothing
     # come on top.
     assert pool.statements.total() - renewals(pool) <= 6 * rounds + 20
+
+
+async def test_a_lone_write_takes_nine_statements(stage: RelayStage) -> None:
+    await stage.create_topic("ticket.created")
+    pool = CountingPool(stage.pool)
+    async with stage.relaying(pool=pool, times=PATIENT, listens=True):
+        for number in range(1, 21):
+            await stage.write(Fact(), notify=True)
+            await stage.arrived("ticket.created", number)
+    # Read it: BEGIN, rows, facts, COMMIT. Write it off: BEGIN, rows, lease, DELETE, COMMIT.
+    assert pool.statements.total() - renewals(pool) <= 9 * 20 + 25
 
 
 def rounds_of(relay: Relay) -> int:

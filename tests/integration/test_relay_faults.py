@@ -1,12 +1,14 @@
 """Crashes, outages and doubles of the relay: facts may be repeated, and nothing else happens."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from consumer import clock
 from db import lease
@@ -201,7 +203,7 @@ async def test_who_gets_nothing_done_makes_room(stage: RelayStage) -> None:
 
 
 async def test_a_broker_that_stops_and_starts_costs_nothing_but_time(
-    database_url: str, topic_prefix: str
+    database_url: str, topic_prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(postgres=False, separate=True) as own:
         kafka = own.kafka
@@ -225,6 +227,8 @@ async def test_a_broker_that_stops_and_starts_costs_nothing_but_time(
             assert_in_order(await stage.everything("ticket.created"), subjects=20, length=30)
             assert await stage.held() == []
             assert await stage.waiting() == []
+    gc.collect()
+    assert [record for record in caplog.records if record.name == "asyncio"] == []
 
 
 async def test_a_broker_that_is_not_there_yet_is_waited_for(stage: RelayStage) -> None:
@@ -240,6 +244,26 @@ async def test_a_broker_that_is_not_there_yet_is_waited_for(stage: RelayStage) -
     async with stage.relaying(producer=producer):
         await stage.arrived("ticket.created", 1)
     assert tried == [*addresses, stage.kafka]
+
+
+async def test_a_missing_permission_is_waited_for(stage: RelayStage) -> None:
+    """People grant it; no fact is to blame."""
+    await stage.create_topic("ticket.created")
+    facts = [Fact() for _ in range(20)]
+    await stage.write(*facts)
+    denials = 0
+
+    async def deny_at_first() -> None:
+        nonlocal denials
+        if denials < 3:
+            denials += 1
+            raise TopicAuthorizationFailedError(stage.prefix + "ticket.created")
+
+    async with stage.relaying(producer=lambda: WrappedProducer(stage.producer(), deny_at_first)):
+        await stage.arrived("ticket.created", 20)
+    assert denials == 3
+    assert await stage.held() == []
+    assert len(await stage.everything("ticket.created")) == 20
 
 
 async def test_a_database_that_drops_connections_costs_nothing_but_time(stage: RelayStage) -> None:
@@ -260,8 +284,8 @@ async def test_a_database_that_drops_connections_costs_nothing_but_time(stage: R
 
 async def test_a_listener_that_lost_its_connection_listens_again(stage: RelayStage) -> None:
     await stage.create_topic("ticket.created")
+    await stage.write(Fact())
     async with stage.relaying(times=PATIENT, listens=True):
-        await stage.write(Fact())
         await stage.arrived("ticket.created", 1)
         listeners = "FROM pg_stat_activity WHERE query = 'LISTEN \"ticketing_outbox\"'"
         assert await stage.fetch(f"SELECT pg_terminate_backend(pid) {listeners}") == [(True,)]
