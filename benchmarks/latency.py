@@ -48,7 +48,7 @@ def measure_latency(site: Site, *, per_second: int, seconds: int) -> Latency:
     Raises NothingMoves when not every fact came within a minute after the last request.
     """
     name = f"steady-{per_second}"
-    sending = requests(name, per_second * (seconds + WARM_UP_SECONDS))
+    sending = list(requests(name, per_second * (seconds + WARM_UP_SECONDS)))
     with listening(site.kafka, site.created, name=name, count=len(sending)) as listener:
         gc.disable()
         try:

@@ -3,7 +3,7 @@
 import time
 import uuid
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,7 @@ from confluent_kafka import Producer
 TENANTS = ("north", "south", "east", "west")
 CUSTOMER_COUNT = 2_000
 
+_MOST_UNSENT = 50_000
 _NAMESPACE = uuid.UUID("9f0d6c0e-5a0b-4f61-9d0c-0c5c7b6a3e11")
 _PRIORITIES = ("low", "normal", "high", "urgent")
 _TICKET_TYPES = ("technical_support", "billing_issue", "outage_report", "speed_issue", None)
@@ -47,9 +48,10 @@ def request_id(name: str, number: int) -> str:
     return f"{name}-{number:09}"
 
 
-def requests(name: str, count: int) -> list[Request]:
+def requests(name: str, count: int) -> Iterator[Request]:
     known = customers()
-    return [_request(name, number, known[number * 7 % len(known)]) for number in range(count)]
+    for number in range(count):
+        yield _request(name, number, known[number * 7 % len(known)])
 
 
 def _request(name: str, number: int, customer: Customer) -> Request:
@@ -83,16 +85,15 @@ class Backlog:
                 "bootstrap.servers": bootstrap_servers,
                 "transactional.id": f"benchmark-{uuid.uuid4()}",
                 "transaction.timeout.ms": 900_000,
-                "queue.buffering.max.messages": 1_000_000,
                 "log_level": 0,
             }
         )
         self._producer.init_transactions(60)
         self._producer.begin_transaction()
-        for number, request in enumerate(requests):
+        for request in requests:
             self._producer.produce(topic, request.value, request.key)
-            if number % 10_000 == 0:
-                self._producer.poll(0)
+            if len(self._producer) >= _MOST_UNSENT:
+                self._producer.flush()
         self._producer.flush()
         self._open = True
 

@@ -11,7 +11,7 @@ def test_requests_have_about_600_bytes() -> None:
 
 
 def test_requests_are_the_same_in_every_run() -> None:
-    assert requests("backlog", 50) == requests("backlog", 50)
+    assert list(requests("backlog", 50)) == list(requests("backlog", 50))
 
 
 def test_every_request_has_an_identity_of_its_own() -> None:
