@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import ExitStack
 from io import TextIOWrapper
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from consumer.audit import Report
 from consumer.verify import verify
 from devstack.choice import ServerMissing
 from devstack.server import ServerFailed
@@ -35,6 +37,7 @@ from examples.demo.stage import (
 ABOUT: Final = "Requests for tickets go to Kafka; this shows what becomes of each of them."
 BURST: Final = 20_000
 ENVIRONMENT_FILE: Final = Path(".env.demo")
+REST_SECONDS: Final = 10.0
 FAILED: Final = 1
 INTERRUPTED: Final = 130
 
@@ -77,12 +80,21 @@ def show(console: Console, *, burst: int, keep: bool) -> None:
         _show_burst(console, stage, burst)
         console.print(screen.heading("5. Did it keep its promise?"))
         with console.status("Comparing every record with the database ..."):
-            report = asyncio.run(verify(stage.settings))
+            report = _verified(stage)
         console.print(screen.verdict(report))
         if not report.holds:
             raise DemoFailed("The promise was broken.")
         if keep:
             _keep(console, stage, started, rows)
+
+
+def _verified(stage: Stage) -> Report:
+    """The checker's report, once everything has come to rest: offsets are committed last."""
+    deadline = time.monotonic() + REST_SECONDS
+    while True:
+        report = asyncio.run(verify(stage.settings))
+        if report.is_at_rest or not report.holds or time.monotonic() > deadline:
+            return report
 
 
 def _show_mixed(console: Console, stage: Stage) -> list[Row]:
@@ -94,13 +106,17 @@ def _show_mixed(console: Console, stage: Stage) -> list[Row]:
         f"{len(rows)} are sent. Those with an unknown customer wait for it, {GRACE_SECONDS} s here."
     )
     with Live(screen.outcomes(rows), console=console, auto_refresh=False) as live:
+        shown: list[object] = []
 
         def refresh() -> None:
-            live.update(screen.outcomes(rows), refresh=True)
+            now = [row.story for row in rows]
+            if now != shown:
+                shown[:] = now
+                live.update(screen.outcomes(rows), refresh=True)
 
-        follow(stage, rows, on_change=refresh, until="decided")
+        follow(stage, rows, lambda row: row.is_decided, on_change=refresh)
         send_parties(stage, "customer", "late_customers.jsonl")
-        follow(stage, rows, on_change=refresh, until="settled")
+        follow(stage, rows, lambda row: row.is_settled, on_change=refresh)
     if not console.is_terminal:
         console.print()  # there, a live table leaves its last line open
     console.print(screen.heading("What the outcomes mean"), screen.legend(rows), sep="\n")
@@ -156,15 +172,12 @@ def _keep(console: Console, stage: Stage, started: Service, rows: list[Row]) -> 
         f"Its settings are in {ENVIRONMENT_FILE}, its pages at http://{started.address}/readyz and"
         " /metrics. In another terminal, try:"
     )
-    console.print(
-        screen.commands(
-            [
-                f"{prefix} status",
-                f"{prefix} ticket show {number}",
-                f"{prefix} request publish --wait examples/requests.jsonl",
-            ]
-        )
-    )
+    for words in (
+        "status",
+        f"ticket show {number}",
+        "request publish --wait examples/requests.jsonl",
+    ):
+        console.print(f"{prefix} {words}", style="bold", soft_wrap=True)
     told_to_end = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: told_to_end.set())
     try:

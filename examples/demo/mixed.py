@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -15,6 +14,7 @@ from consumer.publishing import key_of
 from consumer.subscription import Subscription
 from db.connect import connect
 from examples.demo.stage import DemoFailed, Stage
+from handlers.batch import Entry
 from handlers.entries import read
 from handlers.record import StoredRecord
 from schemas.vocabulary import Outcome
@@ -42,11 +42,24 @@ class Row:
         except ValueError:
             document = None
         title = document.get("title") if isinstance(document, dict) else None
-        return title if isinstance(title, str) else value.decode(errors="backslashreplace")
+        text = title if isinstance(title, str) else value.decode(errors="backslashreplace")
+        return text or "(nothing)"
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether it has an outcome, if only that it waits."""
+        return self.story is not None
 
     @property
     def is_settled(self) -> bool:
+        """Whether it has an outcome that stays."""
         return self.story is not None and self.story.outcome is not Outcome.PARKED
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether it repeats a request that waited when we looked."""
+        story = self.story
+        return story is not None and story.outcome is Outcome.DUPLICATE and story.ticket is None
 
 
 def send_parties(stage: Stage, kind: str, file: str) -> None:
@@ -90,37 +103,49 @@ def _stored(message: Message) -> StoredRecord:
     return StoredRecord(topic, partition, offset, timestamp, message.key(), message.value(), ())
 
 
-def follow(stage: Stage, rows: Sequence[Row], *, on_change: Callable[[], Any], until: str) -> None:
-    """Look the rows up in the database, again and again.
+def follow(
+    stage: Stage,
+    rows: Sequence[Row],
+    until: Callable[[Row], bool],
+    *,
+    on_change: Callable[[], object],
+) -> None:
+    """Look the rows up in the database until each is as it should be, and once more.
 
-    until: "decided", every row has an outcome, if only that it is parked; or "settled".
     Raises DemoFailed when that takes too long.
     """
-    asyncio.run(_follow(stage, rows, on_change, until))
+    asyncio.run(_follow(stage, rows, until, on_change))
 
 
 async def _follow(
-    stage: Stage, rows: Sequence[Row], on_change: Callable[[], Any], until: str
+    stage: Stage,
+    rows: Sequence[Row],
+    until: Callable[[Row], bool],
+    on_change: Callable[[], object],
 ) -> None:
-    subscription = Subscription(stage.settings)
-    entries = []
-    for row in rows:
-        role = subscription.role_of(row.record.topic)
-        if role is None:
-            raise DemoFailed(f"The service does not read {row.record.topic}.")
-        entries.append(read(row.record, role, stage.settings.max_record_bytes))
+    entries = [_entry(stage, row.record) for row in rows]
     connection = await connect(stage.settings.database_url.get_secret_value())
     deadline = time.monotonic() + PATIENCE_SECONDS
     try:
-        while not all(
-            row.story is not None if until == "decided" else row.is_settled for row in rows
-        ):
+        while not all(map(until, rows)):
             if time.monotonic() > deadline:
-                raise DemoFailed(f"Not every request was {until} in {PATIENCE_SECONDS:.0f} s.")
+                raise DemoFailed(f"Some requests had no outcome within {PATIENCE_SECONDS:.0f} s.")
             await asyncio.sleep(LOOK_SECONDS)
             for row, entry in zip(rows, entries, strict=True):
                 if not row.is_settled:
                     row.story = await of_entry(connection, entry, row.record)
             on_change()
+        for row, entry in zip(rows, entries, strict=True):
+            if row.is_behind:
+                row.story = await of_entry(connection, entry, row.record) or row.story
+        on_change()
     finally:
         await connection.close()
+
+
+def _entry(stage: Stage, record: StoredRecord) -> Entry:
+    """The record as the service reads it, which tells who it is."""
+    role = Subscription(stage.settings).role_of(record.topic)
+    if role is None:
+        raise DemoFailed(f"The service does not read {record.topic}.")
+    return read(record, role, stage.settings.max_record_bytes)

@@ -106,6 +106,7 @@ def fact(topic: str, key: str, headers: Mapping[str, str], data: str) -> Rendera
 def figures(measured: Measured) -> RenderableType:
     """What was measured, and between which moments."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    table.add_column(min_width=len("12,345 tickets/s"))
     table.add_row(
         Text(f"{measured.per_second:,.0f} tickets/s", style="bold"),
         Text(
@@ -139,8 +140,3 @@ def verdict(report: Report) -> RenderableType:
     else:
         lines += [Text(sentence, style="bold red") for sentence in report.violations]
     return Group(*lines)
-
-
-def commands(lines: Sequence[str]) -> RenderableType:
-    """Commands to copy: never wrapped, so never broken."""
-    return Text("\n".join(lines), style="bold", no_wrap=True, overflow="ignore")
