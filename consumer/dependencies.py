@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+import asyncpg
 import structlog
 from aiokafka import errors as kafka
 from tenacity import AsyncRetrying, RetryCallState, wait_random_exponential
@@ -191,6 +192,18 @@ def is_absence(name: Name, error: BaseException) -> bool:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Say an error in one line, for a log field and for /readyz."""
-    text = " ".join(str(error).split()) or "no answer in time"
+    """Say an error in one line, for a log field and for /readyz.
+
+    PostgreSQL's details may quote a row, and so what a customer wrote: only its message is kept,
+    and of an error about data only the SQLSTATE.
+    """
+    text = " ".join(_told(error).split()) or "no answer in time"
     return f"{type(error).__name__}: {text}"[:LONGEST_REASON]
+
+
+def _told(error: BaseException) -> str:
+    if not isinstance(error, asyncpg.PostgresError):
+        return str(error)
+    if remedy(error) is Remedy.WAIT:
+        return str(error.args[0]) if error.args else ""
+    return f"SQLSTATE {error.sqlstate}"

@@ -95,7 +95,8 @@ def local_kafka(jars: Path, *, options: Mapping[str, str]) -> Kafka:
         raise ServerFailed("Kafka needs java, which is no longer on the path.")
     server = GuardedServer("Kafka", end_signal=signal.SIGKILL)  # its data goes anyway
     try:
-        port, controller_port = free_port(), free_port()
+        port = free_port()
+        controller_port = free_port(other_than=port)
         properties = server.directory / "server.properties"
         logging = server.directory / "log4j2.properties"
         logging.write_text(_LOGGING)

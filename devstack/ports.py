@@ -8,10 +8,12 @@ import socket
 _LOWEST, _HIGHEST = 15_000, 32_000
 
 
-def free_port() -> int:
+def free_port(*, other_than: int | None = None) -> int:
     """A random port on 127.0.0.1 that nobody listens on now."""
     while True:
         port = random.SystemRandom().randrange(_LOWEST, _HIGHEST)
+        if port == other_than:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
