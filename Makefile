@@ -1,6 +1,6 @@
 # The only commands a newcomer needs. Each sets up what it needs first; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench chaos
+.PHONY: help setup demo test check bench chaos docs
 
 PYTHON ?= python3
 VENV := .venv
@@ -31,6 +31,9 @@ bench: setup ## measure speed, processor time and counts per ticket
 
 chaos: setup ## run the long fault runs
 	@$(BIN)/python -m pytest tests/chaos $(ARGS)
+
+docs: $(STAMP) ## write the generated tables of README.md and docs/ again
+	@$(BIN)/python -m tests.generated_docs
 
 # Offline when nothing changed: the lock holds the build back end too, so nothing is built in isolation.
 $(STAMP): requirements.lock pyproject.toml
