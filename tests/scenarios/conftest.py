@@ -11,11 +11,13 @@ from tests.scenarios.world import World
 
 
 @pytest.fixture
-async def world(kafka: str, database_url: str, topic_prefix: str) -> World:
+async def world(kafka: str, database_url: str, topic_prefix: str) -> AsyncIterator[World]:
     """A fresh database and fresh topics on the shared servers."""
     made = World(kafka, database_url, topic_prefix)
     await made.make_topics()
-    return made
+    yield made
+    for copy in made.copies:
+        drop_database(copy)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from consumer.subscription import Subscription
 from consumer.topics import create, ensure
 from consumer.verify import verify
 from consumer.wanted_topics import WantedTopic
+from devstack.databases import create_database
 from tests.integration.service_process import ServiceProcess, running_service
 from tests.scenarios.messages import Message
 
@@ -50,6 +51,7 @@ class World:
     prefix: str
     options: dict[str, str] = field(default_factory=dict)
     services: list[ServiceProcess] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -191,6 +193,14 @@ class World:
             raise AssertionError(
                 f"this did not happen: {what}. The services say: {lines}"
             ) from None
+
+    async def copy_database(self) -> str:
+        """The URL of a copy, as it is now. Nobody may be connected."""
+        copy = await asyncio.to_thread(
+            create_database, self.database_url, template=self.database_url
+        )
+        self.copies.append(copy)
+        return copy
 
     async def until_rows(self, what: str, at_least: int = 1) -> None:
         async def enough() -> bool:
