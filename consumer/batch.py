@@ -13,6 +13,8 @@ from consumer.telling import Telling
 from consumer.transaction import transaction
 from db.errors import sqlstate
 from handlers.batch import Broken, Entry, Handled, Setting, handle
+from handlers.outcomes import Duplicate
+from schemas.vocabulary import Outcome
 
 
 class Announcer(Protocol):
@@ -44,7 +46,9 @@ class Batches:
         self._announcer = announcer
         self._setting = setting
         self._on_parties = on_parties
-        self._bisector: Bisector[Entry, Handled] = Bisector(self._write, self._bury, telling.split)
+        self._bisector: Bisector[Entry, Handled] = Bisector(
+            self._write, self._bury, telling.split, is_progress
+        )
 
     async def settle(self, entries: Sequence[Entry]) -> None:
         """Give every entry its outcome. Returns once they are committed; waits while it must.
@@ -73,6 +77,15 @@ class Batches:
 
     async def _bury(self, entry: Entry, error: BaseException) -> Handled:
         return await self._write([broken_by(entry, error)], False)  # noqa: FBT003
+
+
+def is_progress(handled: Handled) -> bool:
+    """Whether anything of it was not settled before."""
+    return bool(
+        handled.dead
+        or any(outcome is Outcome.CHANGED for _, outcome in handled.parties)
+        or not all(isinstance(decision, Duplicate) for decision in handled.decisions)
+    )
 
 
 def broken_by(entry: Entry, error: BaseException) -> Broken:

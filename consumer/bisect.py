@@ -36,11 +36,14 @@ class Bisector(Generic[Item, Done]):
 
     write: one transaction; raises what the database raises. The flag says that someone was first.
     bury: what to do with one record that fails alone; its error says why.
+    is_progress: whether a write settled anything that was not settled before. Only that says that
+    the database works: a batch that is tried again finds its buried records settled.
     """
 
     write: Callable[[Sequence[Item], bool], Awaitable[Done]]
     bury: Callable[[Item, BaseException], Awaitable[Done]]
     on_split: Callable[[], None]
+    is_progress: Callable[[Done], bool]
     lonely: int = 0
 
     async def settle(self, items: Sequence[Item]) -> list[Done]:
@@ -63,16 +66,29 @@ class Bisector(Generic[Item, Done]):
                     case Remedy.RECORD:
                         return await self._split(items, error)
             else:
-                self.lonely = 0
+                if self.is_progress(done):
+                    self.lonely = 0
                 return [done]
 
     async def _split(self, items: Sequence[Item], error: BaseException) -> list[Done]:
         if len(items) == 1:
-            if self.lonely + 1 >= LONELY_FAILURES:
-                raise NotTheRecords(self.lonely + 1, error) from error
-            done = await self.bury(items[0], error)
-            self.lonely += 1
-            return [done]
+            return await self._fail_alone(items[0], error)
         self.on_split()
         middle = len(items) // 2
         return [*await self.settle(items[:middle]), *await self.settle(items[middle:])]
+
+    async def _fail_alone(self, item: Item, error: BaseException) -> list[Done]:
+        if self.lonely + 1 >= LONELY_FAILURES:
+            raise NotTheRecords(self.lonely + 1, error) from error
+        try:
+            done = await self.bury(item, error)
+        except Exception as refusal:
+            match remedy(refusal):
+                case Remedy.WAIT:
+                    raise
+                case Remedy.CONFLICT:  # another worker has buried it: looking again finds that
+                    return await self.settle([item])
+                case Remedy.RECORD:  # what is kept of it is bytes: no record is to blame
+                    raise NotTheRecords(self.lonely + 1, refusal) from refusal
+        self.lonely += 1
+        return [done]

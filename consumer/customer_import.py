@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import count
 from typing import Any, Final
 
+import asyncpg
 import orjson
 
 from consumer.settings import Settings
@@ -24,6 +26,7 @@ AT_ONCE: Final = 1_000
 """Customers per transaction: the consumer waits for the rows of one at most so long."""
 
 CUSTOMERS: Final = TopicRole("customer")
+MOST_ATTEMPTS: Final = 20
 MOST_DIGITS: Final = 19
 """Longer is no external id; the model says so."""
 
@@ -97,15 +100,31 @@ async def import_all(
         for start in range(0, len(customers), AT_ONCE):
             chunk = customers[start : start + AT_ONCE]
             changes = [_change(line, value, now_ms) for line, value in chunk]
-            with suppress(RollBack):
-                async with transaction(pool) as connection:
-                    outcomes = await apply_changes(connection, changes)
-                    _count(imported, zip(chunk, outcomes, strict=True))
-                    if dry_run:
-                        raise RollBack
+            outcomes = await _apply(pool, changes, dry_run=dry_run)
+            _count(imported, zip(chunk, outcomes, strict=True))
     finally:
         await pool.close()
     return imported
+
+
+async def _apply(
+    pool: asyncpg.Pool, changes: Sequence[PartyChange], *, dry_run: bool
+) -> list[Outcome | Moved]:
+    """Apply the changes of one transaction, again where a consumer wrote the same meanwhile."""
+    for attempt in count(1):
+        try:
+            outcomes: list[Outcome | Moved] = []
+            with suppress(RollBack):
+                async with transaction(pool) as connection:
+                    outcomes = await apply_changes(connection, changes)
+                    if dry_run:
+                        raise RollBack
+        except asyncpg.UniqueViolationError:
+            if attempt == MOST_ATTEMPTS:
+                raise
+        else:
+            return outcomes
+    raise AssertionError("counting has no end")
 
 
 def _count(

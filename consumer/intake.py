@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from consumer import clock
 from consumer.batch import Batches
@@ -16,6 +16,7 @@ from consumer.lost_positions import LostPositions
 from consumer.metrics import Metrics
 from consumer.offsets import Offsets
 from consumer.party_progress import PartyProgress
+from consumer.positions import Positions
 from consumer.subscription import Subscription
 from handlers.entries import read
 
@@ -26,6 +27,9 @@ DECODE_AT_ONCE = 250
 
 BUFFERED_BYTES = 48 * 1024 * 1024
 FETCH_SECONDS = 0.5
+CATCHING_UP_SECONDS = 0.05
+"""How long a fetch of customers alone may keep requests waiting that need not wait any more."""
+
 POSITION_SECONDS = 1.0
 STARVED_SECONDS = 5.0
 """After so long without room the partitions are paused, so that fetching goes on for nothing."""
@@ -52,7 +56,6 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         self._subscription = subscription
         self._batches = batches
         self._party_progress = party_progress
-        self._lost_positions = lost_positions
         self._dependencies = dependencies
         self._metrics = metrics
         self._batch_records = batch_records
@@ -60,6 +63,8 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         self._max_record_bytes = max_record_bytes
         self._offsets = Offsets(consumer, dependencies)
         self.lanes = Lanes()
+        self._positions = Positions(consumer, self.lanes, lost_positions, dependencies)
+        self._in_hand: dict[TopicPartition, int] = {}
         self._in_flight: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
@@ -112,39 +117,64 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
 
         Raises TimeoutError while the client doesn't know yet where it stands.
         """
-        oldest = self.lanes.oldest(partition)
+        oldest = self._oldest(partition)
         if oldest is not None:
-            return oldest.offset
+            return oldest
         async with asyncio.timeout(POSITION_SECONDS):
             position: int = await self._consumer.position(partition)
-        oldest = self.lanes.oldest(partition)  # records may have come in meanwhile
-        return position if oldest is None else oldest.offset
+        oldest = self._oldest(partition)  # records may have come in meanwhile
+        if oldest is None and not self._positions.are_known:
+            raise TimeoutError
+        return position if oldest is None else oldest
+
+    def _oldest(self, partition: TopicPartition) -> int | None:
+        """The offset of the first record here that has no outcome."""
+        record = self.lanes.oldest(partition)
+        return self._in_hand.get(partition) if record is None else record.offset
 
     async def _fetch(self) -> None:
         paused: set[TopicPartition] = set()
         while True:
             if not self._room.is_set():
                 paused |= await self._wait_for_room()
-            elif paused:
+            if paused and self._room.is_set():
                 self._consumer.resume(*(paused & self._consumer.assignment()))
                 paused = set()
             try:
-                fetched = await self._consumer.getmany(
-                    timeout_ms=int(FETCH_SECONDS * 1000), max_records=self._batch_records
-                )
-            except NoOffsetForPartitionError as error:
-                await self._from_beginning(error.args[0])
-                continue
-            except OffsetOutOfRangeError as error:
-                for partition, offset in error.args[0].items():
-                    await self._report_lost(partition, offset)
-                continue
+                fetched = await self._fetched()
             except Exception as error:  # noqa: BLE001  whatever it is, nothing may be skipped
                 self._dependencies.down("kafka", error)
+                await self._positions.restore()
                 await asyncio.sleep(FETCH_SECONDS)
-                await self._seek_back()
-                continue
-            await self._queue(fetched)
+            else:
+                await self._queue(fetched)
+
+    async def _fetched(self) -> Mapping[TopicPartition, Sequence[Any]]:
+        wanted = self._wanted()
+        seconds = CATCHING_UP_SECONDS if wanted else FETCH_SECONDS
+        try:
+            fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
+                *wanted, timeout_ms=int(seconds * 1000), max_records=self._batch_records
+            )
+        except NoOffsetForPartitionError as error:
+            await self._positions.begin(error.args[0])
+        except OffsetOutOfRangeError as error:
+            await self._positions.report_lost(error.args[0])
+        else:
+            return fetched
+        return {}
+
+    def _wanted(self) -> list[TopicPartition]:
+        """Whose records to fetch now; all, where none is named.
+
+        Requests are held until the customers announced before are known. If they were fetched
+        meanwhile, they would take up all the room, and no customer could come in any more.
+        """
+        if self._party_progress.is_caught_up:
+            return []
+        return [
+            each for each in self._consumer.assignment() if self._subscription.is_party(each.topic)
+        ]
 
     async def _wait_for_room(self) -> set[TopicPartition]:
         """Wait until batches have been taken; what had to be paused meanwhile."""
@@ -157,38 +187,14 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
             return assigned
         return set()
 
-    async def _seek_back(self) -> None:
-        """Read again what a failed fetch may have passed over.
-
-        aiokafka moves a partition's position when it hands its records over; where another
-        partition then fails the same call, those records are never seen.
-        """
-        for partition in self._consumer.assignment():
-            queued_to = self.lanes.queued_to(partition)
-            try:
-                if queued_to is not None:
-                    self._consumer.seek(partition, queued_to)
-                else:
-                    await self._consumer.seek_to_committed(partition)
-            except (KafkaError, OSError) as error:  # gone meanwhile, or away: the next fetch tells
-                log.info("position.not_restored", reason=type(error).__name__)
-
-    async def _from_beginning(self, partition: TopicPartition) -> None:
-        """A partition that the group has no position for is read from its beginning."""
-        if partition in self._consumer.assignment():
-            await self._dependencies.retrying("kafka")(self._consumer.seek_to_beginning, partition)
-
-    async def _report_lost(self, partition: TopicPartition, offset: int) -> None:
-        """Records that the group has not read are gone: said aloud, never skipped in silence."""
-        retrying = self._dependencies.retrying("kafka")
-        beginnings: dict[TopicPartition, int] = await retrying(
-            self._consumer.beginning_offsets, [partition]
-        )
-        await self._lost_positions.report(partition, offset, beginnings[partition])
-        if partition in self._consumer.assignment():
-            self._consumer.seek(partition, beginnings[partition])
-
     async def _queue(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        self._in_hand = {each: records[0].offset for each, records in fetched.items()}
+        try:
+            await self._queue_decoded(fetched)
+        finally:
+            self._in_hand = {}
+
+    async def _queue_decoded(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Decode and queue what was fetched, in portions; stop where a rebalance intervenes."""
         epoch = self.lanes.epoch
         for partition, records in fetched.items():

@@ -61,5 +61,11 @@ class Offsets:
                 log.info("offsets.refused", reason=type(error).__name__, partitions=len(pending))
             except (KafkaError, OSError) as error:
                 self._dependencies.down("kafka", error)
-                self._pending = pending | self._pending
-                self._dirty.set()
+                self._keep(pending)
+            except asyncio.CancelledError:  # told to stop: what was done is sent before we leave
+                self._keep(pending)
+                raise
+
+    def _keep(self, unsent: dict[TopicPartition, int]) -> None:
+        self._pending = unsent | self._pending
+        self._dirty.set()

@@ -40,17 +40,20 @@ class PartyProgress:
         self._subscription = subscription
         self._pool = pool
         self._dependencies = dependencies
-        self._mine: list[TopicPartition] = []
-        self._targets: dict[TopicPartition, int] | None = {}
+        self._mine: list[TopicPartition] | None = None
+        self._targets: dict[TopicPartition, int] | None = None
         self._positions: dict[TopicPartition, int] = {}
         self._recorded: dict[TopicPartition, int] = {}
         self._nudged = asyncio.Event()
         self.ends: dict[str, dict[str, int]] = {}
 
     def assigned(self, partitions: Sequence[TopicPartition]) -> None:
-        """These are ours from now on; they count as read once their present ends are reached."""
+        """These are ours from now on; they count as read once their present ends are reached.
+
+        Also where none is ours: before the ends are known, a request can't be parked rightly.
+        """
         self._mine = list(partitions)
-        self._targets = None if partitions else {}
+        self._targets = None
         self._positions = {}
         self._recorded = {}
         self._nudged.set()
@@ -87,6 +90,8 @@ class PartyProgress:
 
     async def _refresh(self, reader: Reader) -> None:
         mine = self._mine
+        if mine is None:
+            return
         try:
             ends = await self._consumer.end_offsets(self._partitions())
             positions = {each: await reader.next_position(each) for each in mine}
@@ -94,11 +99,14 @@ class PartyProgress:
             return
         if mine is not self._mine:
             return
+        self._positions = positions
         by_topic: dict[str, dict[str, int]] = defaultdict(dict)
         for partition, end in ends.items():
             by_topic[partition.topic][str(partition.partition)] = end
         self.ends = dict(by_topic)
         await self._record(positions)
+        if mine is not self._mine:
+            return
         targets = self._targets
         if targets is None:
             targets = {each: ends.get(each, 0) for each in mine}
@@ -118,13 +126,13 @@ class PartyProgress:
         ]
 
     async def _record(self, positions: dict[TopicPartition, int]) -> None:
-        self._positions = positions
         moved = {each: at for each, at in positions.items() if self._recorded.get(each) != at}
         if not moved:
             return
         rows = [(each.topic, each.partition, at) for each, at in moved.items()]
+        recorded = self._recorded  # another one after the next assignment
         await self._dependencies.retrying("database")(self._save, rows)
-        self._recorded |= moved
+        recorded |= moved
 
     async def _save(self, rows: Sequence[tuple[str, int, int]]) -> None:
         async with transaction(self._pool) as connection:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import perf_counter
 
 import asyncpg
 
-from consumer.batch import Announcer, broken_by
+from consumer.batch import Announcer, broken_by, is_progress
 from consumer.bisect import Bisector
 from consumer.dependencies import Dependencies
 from consumer.metrics import Metrics
@@ -44,7 +45,9 @@ class Timers:
         self._setting = setting
         self._read = read
         self._woken = asyncio.Event()
-        self._bisector: Bisector[Key, Handled] = Bisector(self._decide, self._bury, telling.split)
+        self._bisector: Bisector[Key, Handled] = Bisector(
+            self._decide, self._bury, telling.split, is_progress
+        )
 
     def wake(self) -> None:
         """Customers or partners changed: look at once."""
@@ -88,15 +91,21 @@ class Timers:
             keys = await parked.due(connection, grace, SWEEP_AT_ONCE)
             return keys, left, await parked.seconds_to_next_expiry(connection, grace)
 
-    async def _decide(self, keys: Sequence[Key], someone_was_first: bool) -> Handled:  # noqa: FBT001, ARG002  a sweep always looks again
-        return await self._settle(keys, self._read)
+    async def _decide(self, keys: Sequence[Key], someone_was_first: bool) -> Handled:  # noqa: FBT001
+        setting = replace(self._setting, check_numbers=someone_was_first)
+        return await self._settle(keys, setting, self._read)
 
     async def _bury(self, key: Key, error: BaseException) -> Handled:
-        return await self._settle([key], lambda record: broken_by(self._read(record), error))
+        def read(record: Record) -> Entry:
+            return broken_by(self._read(record), error)
 
-    async def _settle(self, keys: Sequence[Key], read: Callable[[Record], Entry]) -> Handled:
+        return await self._settle([key], self._setting, read)
+
+    async def _settle(
+        self, keys: Sequence[Key], setting: Setting, read: Callable[[Record], Entry]
+    ) -> Handled:
         async with transaction(self._pool) as connection:
-            handled = await decide_parked(connection, keys, self._setting, read)
+            handled = await decide_parked(connection, keys, setting, read)
             if handled.outbox_id is not None:
                 await self._announcer.announce(connection)
         if handled.outbox_id is not None:

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
+from db.errors import Unworkable
+
 BEGIN = "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off"
 """Look-ups by key and the checks of foreign keys are planned once per connection and kept; one
 planned while its table was empty would read the whole table for ever."""
@@ -27,7 +29,12 @@ async def transaction(
             if not connection.is_closed():
                 await connection.execute("ROLLBACK")
             raise
-        await connection.execute("COMMIT")
+        if await connection.execute("COMMIT") != "COMMIT":
+            raise NotCommitted
+
+
+class NotCommitted(Unworkable):
+    """The database rolled the transaction back: a statement had failed, and nobody had noticed."""
 
 
 class RollBack(Exception):

@@ -10,7 +10,12 @@ import asyncpg
 
 from db.requests import DecidedElsewhere
 
-ARBITERS = frozenset({"requests", "tickets", "dead_letters", "ticket_facts", "parked_requests"})
+ARBITERS = frozenset(
+    {
+        *("requests", "tickets", "dead_letters", "ticket_facts", "parked_requests"),
+        *("customers", "partners"),
+    }
+)
 """Tables on whose keys two writers of the same thing meet."""
 
 UNIQUE_VIOLATION = "23505"

@@ -29,12 +29,13 @@ UPDATE parked_requests p SET grace_started_at = now()
 DUE: Final = """
 SELECT p.tenant_id, p.request_key::text
   FROM parked_requests p
- WHERE coalesce(p.grace_started_at + make_interval(secs => $1) <= now(), false)
-    OR EXISTS (SELECT FROM customers c WHERE c.tenant_id = p.tenant_id AND c.status <> 'deleted'
-                  AND c.id = CASE WHEN p.customer_ref ~ '-' THEN p.customer_ref::uuid END)
-    OR EXISTS (SELECT FROM customers c WHERE c.tenant_id = p.tenant_id AND c.status <> 'deleted'
-                  AND c.external_id =
-                      CASE WHEN p.customer_ref !~ '-' THEN p.customer_ref::bigint END)
+ WHERE p.grace_started_at + make_interval(secs => $1) <= now()
+    OR CASE WHEN p.customer_ref ~ '-'
+            THEN (SELECT c.tenant_id = p.tenant_id AND c.status <> 'deleted' FROM customers c
+                   WHERE c.id = p.customer_ref::uuid LIMIT 1)
+            ELSE (SELECT c.status <> 'deleted' FROM customers c
+                   WHERE c.tenant_id = p.tenant_id AND c.external_id = p.customer_ref::bigint
+                   LIMIT 1) END
  ORDER BY p.parked_at, p.tenant_id, p.request_key
  LIMIT $2
 """
@@ -43,10 +44,17 @@ CLAIM: Final = """
 SELECT p.tenant_id, p.request_key::text, p.topic, p.partition, p."offset", p.record_timestamp,
        p.key, p.value, p.header_names, p.header_values,
        coalesce(p.grace_started_at + make_interval(secs => $3) <= now(), false) AS expired
-  FROM unnest($1::text[], $2::uuid[]) AS r (tenant_id, key)
-  JOIN parked_requests p ON p.tenant_id = r.tenant_id AND p.request_key = r.key
- ORDER BY p.tenant_id, p.request_key
-   FOR UPDATE OF p SKIP LOCKED
+  FROM unnest($1::text[], $2::text[]) AS r (tenant_id, request_key)
+ CROSS JOIN LATERAL (SELECT * FROM parked_requests p
+    WHERE p.tenant_id = r.tenant_id AND p.request_key = r.request_key::uuid
+    LIMIT 1 FOR UPDATE SKIP LOCKED) p
+"""
+
+REMOVE: Final = """
+DELETE FROM parked_requests WHERE ctid = ANY (ARRAY(
+  SELECT p.ctid FROM unnest($1::text[], $2::text[]) AS r (tenant_id, request_key)
+   CROSS JOIN LATERAL (SELECT p.ctid FROM parked_requests p WHERE p.tenant_id = r.tenant_id
+                          AND p.request_key = r.request_key::uuid LIMIT 1) p))
 """
 
 NEXT_EXPIRY: Final = """
@@ -101,16 +109,8 @@ async def claim(
 
 
 async def remove(connection: asyncpg.Connection, keys: Sequence[tuple[str, str]]) -> None:
-    """Forget these parked requests (tenant, request key): they are decided."""
-    tenants, request_keys = zip(*keys, strict=True)
-    await connection.execute(
-        """
-        DELETE FROM parked_requests p USING unnest($1::text[], $2::uuid[]) AS r (tenant_id, key)
-         WHERE p.tenant_id = r.tenant_id AND p.request_key = r.key
-        """,
-        tenants,
-        request_keys,
-    )
+    """Forget these parked requests (tenant, request key), which the caller holds: decided."""
+    await connection.execute(REMOVE, *zip(*keys, strict=True))
 
 
 async def count(connection: asyncpg.Connection) -> int:
@@ -141,7 +141,8 @@ async def record_positions(
           FROM unnest($1::text[], $2::int[], $3::bigint[]) AS r (topic, partition, position)
          ORDER BY topic, partition
             ON CONFLICT (topic, partition) DO UPDATE
-           SET position = excluded.position, recorded_at = now()
+           SET position = greatest(party_positions.position, excluded.position),
+               recorded_at = now()
         """,
         topics,
         partitions,

@@ -58,6 +58,13 @@ SELECT t.tenant_id, t.ticket_number
     WHERE t.tenant_id = r.tenant_id AND t.ticket_number = r.ticket_number LIMIT 1) t
 """
 
+FORGET_PARKED: Final = """
+DELETE FROM requests WHERE outcome = 'parked' AND ctid = ANY (ARRAY(
+  SELECT q.ctid FROM unnest($1::text[], $2::text[]) AS r (tenant_id, request_key)
+   CROSS JOIN LATERAL (SELECT q.ctid FROM requests q WHERE q.tenant_id = r.tenant_id
+                          AND q.request_key = r.request_key::uuid LIMIT 1) q))
+"""
+
 FIRST_FACT: Final = """
 SELECT data FROM ticket_facts WHERE tenant_id = $1 AND subject_id = $2 AND sequence = 1
 """
@@ -152,29 +159,33 @@ async def settle(
 ) -> None:
     """Give identities that were rejected or parked their new outcome.
 
-    Raises DecidedElsewhere when one of them has been accepted by somebody else since the look-up.
+    Raises DecidedElsewhere when one of them has been decided by somebody else since the look-up.
     """
     source, arguments = unnested(Rows(tables.requests, columns, rows))
-    keys = ("tenant_id", "request_key")
-    values = ", ".join(f'"{name}" = r."{name}"' for name in columns if name not in keys)
-    statement = (
-        f"UPDATE requests q SET {values} FROM ({source}) r "  # noqa: S608  names of ours
-        "WHERE q.tenant_id = r.tenant_id AND q.request_key = r.request_key "
-        "AND q.outcome IN ('rejected', 'parked')"
-    )
-    status = await connection.execute(statement, *arguments)
+    status = await connection.execute(settling(columns, source), *arguments)
     if status != f"UPDATE {len(rows)}":
         raise DecidedElsewhere
 
 
-async def forget(connection: asyncpg.Connection, keys: Sequence[tuple[str, str]]) -> None:
-    """Free these identities (tenant, request key): their record turned out to be a dead letter."""
-    tenants, request_keys = zip(*keys, strict=True)
-    await connection.execute(
-        """
-        DELETE FROM requests q USING unnest($1::text[], $2::uuid[]) AS r (tenant_id, key)
-         WHERE q.tenant_id = r.tenant_id AND q.request_key = r.key
-        """,
-        tenants,
-        request_keys,
+def settling(columns: tuple[str, ...], source: str) -> str:
+    """The statement of `settle`.
+
+    It finds each row by its key, and changes the version that it found: a row that somebody else
+    has changed meanwhile stands elsewhere, and is left alone.
+    """
+    keys = ("tenant_id", "request_key")
+    values = ", ".join(f'"{name}" = r."{name}"' for name in columns if name not in keys)
+    return (
+        f"UPDATE requests q SET {values} FROM ({source}) r "  # noqa: S608  names of ours
+        "CROSS JOIN LATERAL (SELECT f.ctid FROM requests f WHERE f.tenant_id = r.tenant_id "
+        "AND f.request_key = r.request_key LIMIT 1) found "
+        "WHERE q.ctid = found.ctid AND q.outcome IN ('rejected', 'parked')"
     )
+
+
+async def forget_parked(connection: asyncpg.Connection, keys: Sequence[tuple[str, str]]) -> None:
+    """Free these identities (tenant, request key): their record turned out to be a dead letter.
+
+    One that another record has used up meanwhile stays.
+    """
+    await connection.execute(FORGET_PARKED, *zip(*keys, strict=True))

@@ -15,10 +15,10 @@ from db import dead_letters, parked
 from db.dead_letters import DeadLetter
 from db.parked import ParkedRequest
 from db.requests import Stretch
-from handlers.knowledge import Coordinates, gather
+from handlers.knowledge import gather
 from handlers.outcomes import Decision, Duplicate, Known, Parked, Request, Rules
 from handlers.parties import Moved, PartyChange, apply_changes
-from handlers.record import Record
+from handlers.record import Coordinates, Record, coordinates
 from handlers.requests import decide
 from handlers.write import COPY_FROM, rows_of, write
 from schemas.vocabulary import Outcome
@@ -82,16 +82,12 @@ async def handle(
         stretches=_stretches(entries),
         check_numbers=setting.check_numbers,
     )
-    fresh: list[Broken] = []
-    repeated: list[Broken] = []
-    for each in broken:
-        (repeated if _coordinates(each.record) in dead else fresh).append(each)
+    fresh, repeated = tell_apart(broken, dead)
     decisions = _decide(requests, known, dead, setting.rules)
     written = rows_of(decisions, known)
     if written.parked:
-        await parked.park(
-            connection, [_parked(entry, known, setting) for entry in written.parked.values()]
-        )
+        waiting = [written.parked[identity] for identity in sorted(written.parked)]
+        await parked.park(connection, [_parked(entry, known, setting) for entry in waiting])
     if fresh:
         await dead_letters.add(connection, [letter(entry, known, setting) for entry in fresh])
     await write(connection, written, known, dead_letters=len(fresh), copy_from=setting.copy_from)
@@ -106,6 +102,21 @@ async def handle(
     )
 
 
+def tell_apart(
+    broken: Iterable[Broken], dead: frozenset[Coordinates]
+) -> tuple[list[Broken], list[Broken]]:
+    """Those that nobody has kept yet, in key order, and those that are dead letters already."""
+    fresh: dict[Coordinates, Broken] = {}
+    repeated: list[Broken] = []
+    for each in broken:
+        place = coordinates(each.record)
+        if place in dead or place in fresh:
+            repeated.append(each)
+        else:
+            fresh[place] = each
+    return [fresh[place] for place in sorted(fresh)], repeated
+
+
 def _decide(
     requests: Sequence[Request], known: Known, dead: frozenset[Coordinates], rules: Rules
 ) -> list[Decision]:
@@ -114,16 +125,12 @@ def _decide(
     alive: list[Request] = []
     repeated: list[Request] = []
     for request in requests:
-        was_dead = request.record is not None and _coordinates(request.record) in dead
+        was_dead = request.record is not None and coordinates(request.record) in dead
         (repeated if was_dead else alive).append(request)
     return [
         *decide(alive, known, rules),
         *(Duplicate(request, differs=False) for request in repeated),
     ]
-
-
-def _coordinates(record: Record) -> Coordinates:
-    return record.topic, record.partition, record.offset, record.timestamp
 
 
 def _stretches(entries: Iterable[Entry]) -> list[Stretch]:
@@ -140,17 +147,17 @@ def _stretches(entries: Iterable[Entry]) -> list[Stretch]:
 
 def _moved(moved: Moved) -> Broken:
     change = moved.change
-    if change.record is None or change.state is None:
-        message = "only a record that names a tenant can move a party"
+    if change.record is None:
+        message = "only a record can move a party"
         raise AssertionError(message)
     field_name = f"{change.party}_id"
     return Broken(
         change.record,
         "PartyMoved",
-        f"tenant_id: {field_name} {change.id} belongs to another tenant and can't move to "
-        f"{change.state.tenant_id}; expected the tenant that it was announced with",
+        f"tenant_id: {field_name} {change.id} belongs to another tenant, not to "
+        f"{change.tenant_id}; expected the tenant that it was announced with",
         "tenant_id",
-        change.state.tenant_id,
+        change.tenant_id,
     )
 
 
@@ -170,7 +177,7 @@ def letter(broken: Broken, known: Known, setting: Setting) -> DeadLetter:
     """The row that keeps a broken record whole."""
     record = broken.record
     return DeadLetter(
-        *_coordinates(record),
+        *coordinates(record),
         _storable(broken.tenant_id),
         _storable(broken.request_id),
         _storable(broken.source),
@@ -193,15 +200,11 @@ def _parked(entry: Parked, known: Known, setting: Setting) -> ParkedRequest:
     if record is None:
         message = "a call of the library face is never parked"
         raise AssertionError(message)
-    topic, partition, offset, timestamp = _coordinates(record)
     return ParkedRequest(
         request.tenant_id,
         request.request_key,
         entry.customer_ref,
-        topic,
-        partition,
-        offset,
-        timestamp,
+        *coordinates(record),
         record.key,
         record.value,
         *_split_headers(record),

@@ -4,13 +4,14 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from zlib import crc32
 
+from db.errors import Remedy, remedy
 from handlers.batch import Broken, Entry
 from handlers.identity import request_key, ticket_id
 from handlers.outcomes import Request
 from handlers.parties import PartyChange, PartyState
 from handlers.record import Record
 from schemas.decode import Decoded, InvalidRecord, decode, decode_party
-from schemas.party_changed import CustomerChanged, PartnerChanged, PartyDeleted
+from schemas.party_changed import CustomerChanged, PartnerChanged, PartyChanged, PartyDeleted
 from schemas.ticket_requested import TicketRequested
 from schemas.vocabulary import Kind
 
@@ -25,7 +26,18 @@ class TopicRole(NamedTuple):
 
 
 def read(record: Record, role: TopicRole, max_bytes: int) -> Entry:
-    """Decode one record. Never raises, whatever the record holds."""
+    """Decode one record. Nothing that it holds makes this raise."""
+    try:
+        return _read(record, role, max_bytes)
+    except Exception as error:
+        if remedy(error) is not Remedy.RECORD:
+            raise
+        form = "expected a record that can be read"
+        kind = type(error).__name__
+        return Broken(record, kind, f"value: can't be read ({kind}); {form}", tenant_id=role.tenant)
+
+
+def _read(record: Record, role: TopicRole, max_bytes: int) -> Entry:
     value = record.value
     if value is not None and len(value) > max_bytes:
         return Broken(
@@ -71,8 +83,10 @@ def _party(record: Record, role: TopicRole) -> Entry:
         return _broken(record, decoded, role)
     stamped_at = _instant(record.timestamp)
     if isinstance(decoded, PartyDeleted):
-        return PartyChange(record, role.kind, decoded.id, None, stamped_at)
+        return PartyChange(record, role.kind, decoded.id, None, stamped_at, role.tenant)
     message = decoded.message
+    if role.tenant not in {None, message.tenant_id}:
+        return _other_tenant(record, role, message)
     changed_at = message.updated_at or stamped_at
     state = PartyState(
         id=message.id,
@@ -83,7 +97,18 @@ def _party(record: Record, role: TopicRole) -> Entry:
         tier=message.tier,
         updated_at=changed_at,
     )
-    return PartyChange(record, role.kind, state.id, state, changed_at)
+    return PartyChange(record, role.kind, state.id, state, changed_at, state.tenant_id)
+
+
+def _other_tenant(record: Record, role: TopicRole, message: PartyChanged) -> Broken:
+    return Broken(
+        record,
+        "TenantMismatch",
+        f"tenant_id: is {message.tenant_id}, but the topic is bound to {role.tenant}; expected "
+        f"{role.tenant}",
+        "tenant_id",
+        role.tenant,
+    )
 
 
 def _instant(milliseconds: int) -> datetime:

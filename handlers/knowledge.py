@@ -8,11 +8,12 @@ import asyncpg
 from db import requests as questions
 from handlers.identity import rejection_id, ticket_number
 from handlers.outcomes import Known, Party, Prior, Request, Stranger
+from handlers.record import Coordinates
 from handlers.requests import question
 from schemas.vocabulary import Outcome
 
-Coordinates = tuple[str, int, int, int]
-"""Topic, partition, offset, timestamp: what tells one record from every other."""
+DERIVATIONS = 4
+"""How many of a ticket's numbers are looked up: whoever sends can make the first ones collide."""
 
 
 async def gather(
@@ -56,10 +57,14 @@ async def gather(
     ]
     if repeats:
         known.rejections = await questions.rejections(connection, repeats)
-    if check_numbers:
+    if check_numbers and requests:
         known.taken_numbers = await questions.taken_numbers(
             connection,
-            [(request.tenant_id, ticket_number(request.ticket_id)) for request in requests],
+            [
+                (request.tenant_id, ticket_number(request.ticket_id, attempt))
+                for request in requests
+                for attempt in range(DERIVATIONS)
+            ],
         )
     dead = frozenset((row[0], row[1], row[2], row[3]) for row in answer.dead)
     return known, dead

@@ -92,6 +92,7 @@ class Known:
 
     strangers: the customer ids (tenant, id) that are not active customers of that tenant.
     reopened: parked identities whose rows the caller holds: they are decided now.
+    expired: those of them that no longer wait: an unknown customer is a rejection.
     rejections: the ce_ids of rejections already recorded, of those that a repeat would have.
     """
 
@@ -102,6 +103,7 @@ class Known:
     customers: dict[tuple[str, int], str] = field(default_factory=dict)
     partners: dict[str, Party] = field(default_factory=dict)
     reopened: set[tuple[str, str]] = field(default_factory=set)
+    expired: set[tuple[str, str]] = field(default_factory=set)
     rejections: set[str] = field(default_factory=set)
     taken_numbers: set[tuple[str, str]] = field(default_factory=set)
 

@@ -1,13 +1,14 @@
 """Requests whose customer was unknown: decided once the customer is known, or time is up."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import asyncpg
 
 from db import dead_letters, parked, requests
-from handlers.batch import Broken, Entry, Handled, Setting, letter
+from db.requests import Stretch
+from handlers.batch import Broken, Entry, Handled, Setting, letter, tell_apart
+from handlers.identity import ticket_id
 from handlers.knowledge import gather
 from handlers.outcomes import Parked, Request
 from handlers.record import Record, StoredRecord
@@ -30,43 +31,75 @@ async def decide_parked(
     stays parked. read: decodes a record as the intake does.
     """
     rows = await parked.claim(connection, keys, setting.rules.grace_seconds)
-    entries = {(row["tenant_id"], row["request_key"]): read(_record(row)) for row in rows}
-    valid = {key: entry for key, entry in entries.items() if isinstance(entry, Request)}
-    broken = {key: entry for key, entry in entries.items() if isinstance(entry, Broken)}
-    expired = {(row["tenant_id"], row["request_key"]) for row in rows if row["expired"]}
-    known, _ = await gather(connection, list(valid.values()), check_numbers=setting.check_numbers)
+    valid: dict[Key, Request] = {}
+    broken: dict[Key, Broken] = {}
+    for row in rows:
+        key = (row["tenant_id"], row["request_key"])
+        match _entry(key, read(_record(row))):
+            case Request() as request:
+                valid[key] = request
+            case reason:
+                broken[key] = reason
+    known, dead = await gather(
+        connection,
+        list(valid.values()),
+        stretches=[_place(each.record) for each in broken.values()],
+        check_numbers=setting.check_numbers,
+    )
     known.reopened = set(valid)
-    last_chance = replace(setting.rules, last_chance=True)
-    decisions = [
-        *decide([valid[key] for key in valid if key in expired], known, last_chance),
-        *decide([valid[key] for key in valid if key not in expired], known, setting.rules),
-    ]
+    known.expired = {(row["tenant_id"], row["request_key"]) for row in rows if row["expired"]}
+    decisions = decide(list(valid.values()), known, setting.rules)
     final = [decision for decision in decisions if not isinstance(decision, Parked)]
+    fresh, repeated = tell_apart(broken.values(), dead)
+    if fresh:
+        await dead_letters.add(connection, [letter(each, known, setting) for each in fresh])
     if broken:
-        letters = [letter(entry, known, setting) for entry in broken.values()]
-        await dead_letters.add(connection, letters)
-        await requests.forget(connection, list(broken))
-    await write(
+        await requests.forget_parked(connection, list(broken))
+    facts = await write(
         connection,
         rows_of(final, known),
         known,
-        dead_letters=len(broken),
+        dead_letters=len(fresh),
         copy_from=setting.copy_from,
     )
-    decided = [
-        *broken,
-        *((each.request.tenant_id, each.request.request_key) for each in final),
-    ]
+    decided = [*broken, *((each.request.tenant_id, each.request.request_key) for each in final)]
     if decided:
         await parked.remove(connection, decided)
     return Handled(
         now=known.now,
         decisions=list(final),
         parties=[],
-        dead=list(broken.values()),
-        repeated=[],
-        outbox_id=known.outbox_id if decided else None,
+        dead=fresh,
+        repeated=repeated,
+        outbox_id=known.outbox_id if facts or fresh else None,
     )
+
+
+def _entry(key: Key, entry: Entry) -> Request | Broken:
+    """The request under the identity that it was parked with, whatever its topic means today."""
+    tenant_id, request_key = key
+    match entry:
+        case Request():
+            return entry._replace(
+                tenant_id=tenant_id, request_key=request_key, ticket_id=ticket_id(request_key)
+            )
+        case Broken():
+            return entry
+        case change:
+            if change.record is None:
+                message = "a parked row always has its record"
+                raise AssertionError(message)
+            return Broken(
+                change.record,
+                "TopicNotRead",
+                f"value: came from {change.record.topic}, which carries no requests any more; "
+                "expected a topic of TICKETING_REQUEST_TOPICS",
+                tenant_id=tenant_id,
+            )
+
+
+def _place(record: Record) -> Stretch:
+    return Stretch(record.topic, record.partition, record.offset, record.offset)
 
 
 def _record(row: Any) -> StoredRecord:  # noqa: ANN401  a row of asyncpg's

@@ -29,17 +29,21 @@ class PartyState:
 
 
 class PartyChange(NamedTuple):
-    """One valid record of a party topic. state is None for a tombstone. party: the table's key."""
+    """One valid record of a party topic. state is None for a tombstone. party: the table's key.
+
+    tenant_id: the tenant that it speaks for; None where a tombstone's topic is bound to none.
+    """
 
     record: Record | None
     party: str
     id: str
     state: PartyState | None
     changed_at: datetime
+    tenant_id: str | None
 
 
 class Moved(NamedTuple):
-    """A change that would take an id over to another tenant: refused."""
+    """A change by one tenant of a party that belongs to another, its owner: refused."""
 
     change: PartyChange
     owner: str
@@ -63,7 +67,7 @@ class Register:
         before = self._states.get(change.id)
         state = change.state
         if before is not None:
-            if state is not None and before.tenant_id != state.tenant_id:
+            if change.tenant_id not in {None, before.tenant_id}:
                 return Moved(change, before.tenant_id)
             if change.changed_at < before.updated_at:
                 return Outcome.UNCHANGED
@@ -72,8 +76,10 @@ class Register:
                 return Outcome.UNCHANGED
             state = replace(before, status="deleted", updated_at=change.changed_at)
         state = self._claim_external_id(state)
+        if state == before:
+            return Outcome.UNCHANGED
         self._put(state)
-        return Outcome.UNCHANGED if state == before else Outcome.CHANGED
+        return Outcome.CHANGED
 
     def _claim_external_id(self, state: PartyState) -> PartyState:
         """The newer `updated_at` takes an external id over; the older one goes without."""
@@ -97,9 +103,16 @@ class Register:
         self._states[state.id] = state
         self._dirty.add(state.id)
 
-    def rows(self) -> list[Row]:
-        """The rows to save, in key order."""
-        return [_row(self._states[party_id]) for party_id in sorted(self._dirty)]
+    def replaced(self) -> list[Row]:
+        """The stored rows that changed, in key order."""
+        return self._rows(self._dirty & set(self._stored))
+
+    def added(self) -> list[Row]:
+        """The rows that were not stored, in key order."""
+        return self._rows(self._dirty - set(self._stored))
+
+    def _rows(self, ids: Iterable[str]) -> list[Row]:
+        return [_row(self._states[party_id]) for party_id in sorted(ids)]
 
     def released(self) -> list[str]:
         """The ids that give up the external id they are stored with."""
@@ -113,7 +126,10 @@ class Register:
 async def apply_changes(
     connection: asyncpg.Connection, changes: Sequence[PartyChange]
 ) -> list[Outcome | Moved]:
-    """Apply the changes in their order, in the caller's transaction; what became of each."""
+    """Apply the changes in their order, in the caller's transaction; what became of each.
+
+    Raises asyncpg's UniqueViolationError where somebody else does the same: then do it again.
+    """
     outcomes: dict[int, Outcome | Moved] = {}
     for party, table in TABLES.items():
         numbered = [(n, change) for n, change in enumerate(changes) if change.party == party]
@@ -121,9 +137,13 @@ async def apply_changes(
             continue
         register = await _register(connection, party, [change for _, change in numbered])
         outcomes |= {number: register.apply(change) for number, change in numbered}
-        rows = register.rows()
-        if rows:
-            await parties.save(connection, table, rows, register.released())
+        await parties.save(
+            connection,
+            table,
+            released=register.released(),
+            replaced=register.replaced(),
+            added=register.added(),
+        )
     return [outcomes[number] for number in range(len(changes))]
 
 

@@ -24,6 +24,15 @@ class Record(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
+Coordinates = tuple[str, int, int, int]
+"""Topic, partition, offset, timestamp: what tells one record from every other."""
+
+
+def coordinates(record: Record) -> Coordinates:
+    """What tells this record from every other, also from those of a topic made anew."""
+    return record.topic, record.partition, record.offset, record.timestamp
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
     """A record that was kept in the database: parked, or a dead letter."""

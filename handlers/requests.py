@@ -1,6 +1,7 @@
 """A batch of requests and what is known about them: the decisions. Pure, and the heart of it."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from handlers.identity import rejection_id, ticket_number
 from handlers.outcomes import (
@@ -17,6 +18,7 @@ from handlers.outcomes import (
     Stranger,
     outcome_of,
 )
+from handlers.record import Record
 from handlers.routes import refusal
 from schemas.vocabulary import REJECTION_MESSAGES, Outcome, RejectionCode
 
@@ -39,41 +41,58 @@ def question(requests: Iterable[Request]) -> Question:
     return Question(keys, sorted(customers), sorted(external_ids), sorted(partners))
 
 
+@dataclass(slots=True)
+class _Earlier:
+    """What a batch's earlier decisions mean for its later ones.
+
+    rejections: ce_ids. newcomers: the tenants of customers that nobody had announced.
+    """
+
+    taken_numbers: set[tuple[str, str]]
+    rejections: set[str]
+    decided: dict[tuple[str, str], Created | Rejected | Parked] = field(default_factory=dict)
+    newcomers: dict[str, str] = field(default_factory=dict)
+
+
 def decide(requests: Sequence[Request], known: Known, rules: Rules) -> list[Decision]:
     """One decision per request, in their order; a repeat within the batch is a duplicate too."""
-    fresh: dict[tuple[str, str], Created | Rejected | Parked] = {}
-    taken = set(known.taken_numbers)
+    earlier = _Earlier(set(known.taken_numbers), set(known.rejections))
     decisions: list[Decision] = []
     for request in requests:
         identity = (request.tenant_id, request.request_key)
-        earlier = fresh.get(identity)
-        prior = known.decided.get(identity) if earlier is None else _remember(earlier)
-        if prior is not None and _settled(request, prior, known):
+        before = earlier.decided.get(identity)
+        prior = known.decided.get(identity) if before is None else _remember(before)
+        if prior is not None and _settled(request, prior, known, earlier):
             decisions.append(Duplicate(request, prior.content_hash != request.content_hash))
             continue
-        decision = _decide(request, known, rules, taken)
+        decision = _decide(request, known, rules, earlier)
         decisions.append(decision)
-        fresh[identity] = decision
+        earlier.decided[identity] = decision
+        if isinstance(decision, Rejected) and request.record is not None:
+            earlier.rejections.add(rejection_id(request.request_key, *_place(request.record)))
     return decisions
 
 
-def _settled(request: Request, prior: Prior, known: Known) -> bool:
+def _place(record: Record) -> tuple[str, int, int]:
+    return record.topic, record.partition, record.offset
+
+
+def _settled(request: Request, prior: Prior, known: Known, earlier: _Earlier) -> bool:
     """Whether the identity is used up, or this very record was rejected before."""
     if prior.outcome is Outcome.PARKED:
         return (request.tenant_id, request.request_key) not in known.reopened
     if prior.outcome is not Outcome.REJECTED:
         return True
-    record = request.record
-    if record is None:
+    if request.record is None:
         return False
-    here = (record.topic, record.partition, record.offset)
+    here = _place(request.record)
     return here == (prior.topic, prior.partition, prior.offset) or (
-        rejection_id(request.request_key, *here) in known.rejections
+        rejection_id(request.request_key, *here) in earlier.rejections
     )
 
 
 def _decide(
-    request: Request, known: Known, rules: Rules, taken: set[tuple[str, str]]
+    request: Request, known: Known, rules: Rules, earlier: _Earlier
 ) -> Created | Rejected | Parked:
     message, tenant_id = request.message, request.tenant_id
     if message.tenant_id != tenant_id:
@@ -87,15 +106,19 @@ def _decide(
     if isinstance(customer_id, int):
         found = known.customers.get((tenant_id, customer_id))
         if found is None:
-            return _unknown_customer(request, rules)
+            return _unknown_customer(request, known, rules)
         customer_id = found
     elif customer_id is not None:
         stranger = known.strangers.get((tenant_id, customer_id))
         if stranger is not None:
-            if rules.customers_required or stranger is Stranger.OTHER_TENANT:
-                return _unknown_customer(request, rules)
             unlisted = stranger is Stranger.MISSING
-    return Created(request, customer_id, _free_number(request, taken), unlisted)
+            if (
+                rules.customers_required
+                or stranger is Stranger.OTHER_TENANT
+                or (unlisted and earlier.newcomers.setdefault(customer_id, tenant_id) != tenant_id)
+            ):
+                return _unknown_customer(request, known, rules)
+    return Created(request, customer_id, _free_number(request, earlier.taken_numbers), unlisted)
 
 
 def _free_number(request: Request, taken: set[tuple[str, str]]) -> str:
@@ -108,8 +131,9 @@ def _free_number(request: Request, taken: set[tuple[str, str]]) -> str:
     return number
 
 
-def _unknown_customer(request: Request, rules: Rules) -> Parked | Rejected:
-    if rules.last_chance or rules.grace_seconds <= 0:
+def _unknown_customer(request: Request, known: Known, rules: Rules) -> Parked | Rejected:
+    waits_no_longer = (request.tenant_id, request.request_key) in known.expired
+    if waits_no_longer or rules.last_chance or rules.grace_seconds <= 0:
         return _reject(request, RejectionCode.CUSTOMER_NOT_FOUND)
     return Parked(request, str(request.message.customer_id))
 
