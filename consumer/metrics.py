@@ -77,9 +77,6 @@ class Metrics:
         self.publish_seconds = self._histogram(
             "publish_seconds", "From the beginning of a write until its facts were acknowledged."
         )
-        self.end_to_end_seconds = self._histogram(
-            "end_to_end_seconds", "From a record's timestamp until its facts were acknowledged."
-        )
         self.lease_changes = self._counter("lease_changes", "Leases taken and lost.", "change")
         self.lease_held = self._gauge("lease_held", "1 where this process publishes.")
         self.outbox_rows = self._gauge("outbox_rows", "Writes whose facts wait to be published.")
