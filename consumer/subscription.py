@@ -10,6 +10,8 @@ from handlers.entries import TopicRole
 from schemas.catalogue import OUTBOUND_TOPICS
 
 DEAD_LETTER_SUFFIX = ".dlq"
+BEGINNING = re.compile(r"(?P<other>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\^")
+"""The anchor ^ in a pattern; what else has a ^ in it is escaped, or a class."""
 
 
 class Subscriber(Protocol):
@@ -66,14 +68,22 @@ class Subscription:
 
     def _pattern(self, entries: Iterable[TopicEntry]) -> str:
         ours = "|".join(re.escape(self._prefix + name) for name in sorted(OUTBOUND_TOPICS))
-        wanted = "|".join(_alternative(entry) for entry in entries)
+        wanted = "|".join(
+            _alternative(entry, number, self._prefix) for number, entry in enumerate(entries)
+        )
         never = rf"(?!.*{re.escape(DEAD_LETTER_SUFFIX)}$)(?!(?:{ours})$)"
         return f"{never}{re.escape(self._prefix)}(?:{wanted})$"
 
 
-def _alternative(entry: TopicEntry) -> str:
-    """An entry as a part of a larger pattern: unanchored, its named group made nameless."""
+def _alternative(entry: TopicEntry, number: int, prefix: str) -> str:
+    """An entry as a part of a larger pattern: it begins after the prefix, its group has a name."""
     if entry.pattern is None:
         return re.escape(entry.text)
-    inner = entry.text.removeprefix("^").removesuffix("$")
-    return f"(?:{inner.replace('(?P<tenant>', '(?:')})"
+    begin = f"(?<=^{re.escape(prefix)})"
+    text = BEGINNING.sub(lambda found: found["other"] or begin, entry.text)
+    for used, unique in (
+        ("(?P<tenant", f"(?P<tenant{number}"),
+        ("(?P=tenant", f"(?P=tenant{number}"),
+    ):
+        text = text.replace(used, unique)
+    return f"(?:{text})"
