@@ -24,6 +24,9 @@ from schemas.problems import Problem, kind_of, unstorable_text, worst_problem
 M = TypeVar("M", bound=Message)
 P = TypeVar("P", bound=PartyChanged)
 
+MOST_QUICK_BYTES: Final = 256 * 1024
+"""Above it the strict reading comes first: each error of the quick one would copy the value."""
+
 _BRACE: Final = ord("{")
 _TENANT: Final = re.compile(rb'"tenant_id"\s*:\s*"([A-Za-z0-9._-]{1,255})"')
 _REQUEST: Final = re.compile(rb'"request_id"\s*:\s*"([^"\\\x00-\x1f]{1,255})"')
@@ -65,7 +68,7 @@ def decode(model: type[M], value: bytes | None, headers: Headers) -> Decoded[M] 
         envelope = read_envelope(headers)
         if envelope.is_structured:
             return _decode_event(model, value, envelope)
-    if not value:
+    if not value or len(value) > MOST_QUICK_BYTES:
         return _decode_strictly(model, value, envelope)
     try:
         message = _reader(model)(value)

@@ -1,4 +1,5 @@
 import pytest
+from pydantic import ValidationError
 
 from schemas.context import MOST_BYTES
 from schemas.problems import unstorable_text
@@ -240,3 +241,12 @@ def test_the_library_face_checks_texts_by_the_same_rules() -> None:
     problem = unstorable_text(message)
     assert problem is not None
     assert problem.path == "title"
+
+
+@pytest.mark.parametrize("field", ["attachments", "affected_services", "device_serial_numbers"])
+def test_a_long_list_of_wrong_items_is_one_error(field: str) -> None:
+    """Eight megabytes of them would else become gigabytes of errors."""
+    with pytest.raises(ValidationError) as error:
+        TicketRequested.model_validate(request(**{field: [{"name": "x"}] * 1_000}))
+    assert error.value.error_count() == 1
+    assert path_of(**{field: [{"name": "x"}] * 100_000}) in {f"{field}[0]", f"{field}[0].url"}
