@@ -1,7 +1,7 @@
 """What happens because time passed, or because a customer became known: parked requests."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -14,13 +14,20 @@ from consumer.metrics import Metrics
 from consumer.telling import Telling
 from consumer.transaction import transaction
 from db import parked
+from db.parked import Due
 from handlers.batch import Entry, Handled, Setting
 from handlers.parking import Key, decide_parked
 from handlers.record import Record
 
 SWEEP_AT_ONCE = 500
+PORTION_BYTES = 16 * 1024 * 1024
+"""What the records of one transaction may take in memory, unless a single one takes more."""
+
 LONGEST_SLEEP_SECONDS = 2.0
 """How late another process's customers are noticed; our own wake us."""
+
+SHORTEST_SLEEP_SECONDS = 0.02
+"""Before trying again what somebody else was holding."""
 
 
 class Timers:
@@ -67,29 +74,33 @@ class Timers:
     async def _sweep(self) -> float:
         """Decide everything that is due; how many seconds to sleep then."""
         while True:
-            keys, left, expiry = await self._due()
+            due, left, expiry = await self._due()
             self._metrics.parked_requests.set(left)
-            if keys:
-                started = perf_counter()
-                handled = await self._bisector.settle(keys)
-                decided = sum(len(part.decisions) + len(part.dead) for part in handled)
-                if decided:
-                    self._telling.tell(decided, handled, perf_counter() - started)
-            if len(keys) < SWEEP_AT_ONCE:
+            decided = sum([await self._decide_all(keys) for keys in portions(due)])
+            if len(due) < SWEEP_AT_ONCE or not decided:  # others hold the rows that are due
                 break
         if expiry is None:
             return LONGEST_SLEEP_SECONDS
-        return min(max(expiry, 0.02), LONGEST_SLEEP_SECONDS)
+        return min(max(expiry, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
 
-    async def _due(self) -> tuple[list[Key], int, float | None]:
+    async def _decide_all(self, keys: Sequence[Key]) -> int:
+        """Decide these, unless somebody else does; how many it were."""
+        started = perf_counter()
+        handled = await self._bisector.settle(keys)
+        decided = sum(len(each.decisions) + len(each.dead) + len(each.repeated) for each in handled)
+        if decided:
+            self._telling.tell(decided, handled, perf_counter() - started)
+        return decided
+
+    async def _due(self) -> tuple[list[Due], int, float | None]:
         grace = self._setting.rules.grace_seconds
         async with transaction(self._pool) as connection:
             left = await parked.count(connection)
             if not left:
                 return [], 0, None
             await parked.start_grace(connection)
-            keys = await parked.due(connection, grace, SWEEP_AT_ONCE)
-            return keys, left, await parked.seconds_to_next_expiry(connection, grace)
+            due = await parked.due(connection, grace, SWEEP_AT_ONCE)
+            return due, left, await parked.seconds_to_next_expiry(connection, grace)
 
     async def _decide(self, keys: Sequence[Key], someone_was_first: bool) -> Handled:  # noqa: FBT001
         setting = replace(self._setting, check_numbers=someone_was_first)
@@ -111,3 +122,17 @@ class Timers:
         if handled.outbox_id is not None:
             self._announcer.wake()
         return handled
+
+
+def portions(due: Iterable[Due]) -> Iterator[list[Key]]:
+    """What is due in parts that fit into memory, in its order."""
+    portion: list[Key] = []
+    size = 0
+    for each in due:
+        if portion and size + each.size > PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append((each.tenant_id, each.request_key))
+        size += each.size
+    if portion:
+        yield portion

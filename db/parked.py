@@ -27,7 +27,7 @@ UPDATE parked_requests p SET grace_started_at = now()
 """  # noqa: S608  a constant of ours
 
 DUE: Final = """
-SELECT p.tenant_id, p.request_key::text
+SELECT p.tenant_id, p.request_key::text, coalesce(octet_length(p.value), 0)
   FROM parked_requests p
  WHERE p.grace_started_at + make_interval(secs => $1) <= now()
     OR CASE WHEN p.customer_ref ~ '-'
@@ -82,6 +82,14 @@ class ParkedRequest(NamedTuple):
     grace_started_at: datetime | None
 
 
+class Due(NamedTuple):
+    """A parked request to be decided. size: the bytes of its record's value."""
+
+    tenant_id: str
+    request_key: str
+    size: int
+
+
 async def park(connection: asyncpg.Connection, rows: Sequence[ParkedRequest]) -> None:
     """Keep these requests until their customer is known or the grace is over."""
     await connection.executemany(INSERT, rows)
@@ -92,11 +100,9 @@ async def start_grace(connection: asyncpg.Connection) -> None:
     await connection.execute(START_GRACE)
 
 
-async def due(
-    connection: asyncpg.Connection, grace_seconds: float, limit: int
-) -> list[tuple[str, str]]:
-    """Parked requests (tenant, request key) to decide: the customer is known, or time is up."""
-    return [(row[0], row[1]) for row in await connection.fetch(DUE, grace_seconds, limit)]
+async def due(connection: asyncpg.Connection, grace_seconds: float, limit: int) -> list[Due]:
+    """Parked requests to decide, the oldest first: the customer is known, or time is up."""
+    return [Due(*row) for row in await connection.fetch(DUE, grace_seconds, limit)]
 
 
 async def claim(

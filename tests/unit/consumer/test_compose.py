@@ -1,0 +1,143 @@
+"""The machine is put together by its roles, ends with any of its parts, and stops in order."""
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from consumer.compose import Machine, Outside, _read_again, _setting, run
+from consumer.dependencies import Dependencies
+from consumer.health import Health
+from consumer.metrics import Metrics
+from consumer.roles import ALL_ROLES, Role
+from consumer.settings import Settings
+from consumer.shutdown import Shutdown
+from consumer.subscription import Subscription
+from consumer.watchdog import Watchdog
+from handlers.batch import Broken
+from handlers.outcomes import Request
+from handlers.write import COPY_FROM, NO_COPY
+from tests.records import MOST_BYTES, stored
+from tests.scenarios.messages import encoded, request
+from tests.unit.consumer.fake_consumer import FakeConsumer, FakePool, Happenings
+
+SETTINGS = Settings(_env_file=None, kafka_bootstrap_servers="127.0.0.1:1", shutdown_seconds=20)
+
+
+def machine(roles: frozenset[Role] = ALL_ROLES, settings: Settings = SETTINGS) -> Machine:
+    dependencies = Dependencies(Metrics())
+    outside = Outside(consumer=lambda *_: FakeConsumer())
+    return Machine(settings, roles, outside, FakePool(), Metrics(), dependencies, may_copy=True)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_has_its_part_and_no_other(role: Role) -> None:
+    made = machine(frozenset({role}))
+    parts = {Role.CONSUMER: made.intake, Role.RELAY: made.relay, Role.TIMERS: made.timers}
+    assert [each for each, part in parts.items() if part is not None] == [role]
+
+
+class Diary(Happenings):
+    """What became of the parts, line by line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self.lines.append(line)
+        self.note()
+
+
+@dataclass
+class Part:
+    """Stands in for a part of the machine: works until it is told to stop, or fails."""
+
+    diary: Diary
+    name: str
+    error: Exception | None = None
+    is_stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    is_caught_up: bool = True
+
+    async def run(self, *_: object) -> None:
+        self.diary.write(f"{self.name} began")
+        if self.error is not None:
+            raise self.error
+        try:
+            await self.is_stopping.wait()
+        finally:
+            self.diary.write(f"{self.name} ended")
+
+    def stop(self) -> None:
+        self.is_stopping.set()
+
+    def measure(self) -> None:
+        """There is no lag."""
+
+
+def machine_of(diary: Diary, **errors: Exception) -> Machine:
+    """A machine of parts that do nothing but note what is done to them."""
+    made = machine()
+    for name in ("intake", "relay", "timers", "party_progress"):
+        setattr(made, name, Part(diary, name, errors.get(name)))
+    return made
+
+
+async def work(made: Machine, shutdown: Shutdown) -> None:
+    dependencies, metrics = Dependencies(Metrics()), Metrics()
+    watchdog = Watchdog(dependencies)
+    await made.run(shutdown, watchdog, Health(dependencies, watchdog, metrics))
+
+
+async def test_it_stops_taking_in_before_it_stops_publishing() -> None:
+    diary = Diary()
+    async with Shutdown(20) as shutdown:
+        running = asyncio.create_task(work(machine_of(diary), shutdown))
+        await diary.until(lambda: len(diary.lines) == 3)
+        shutdown.request("a test")
+        await running
+    ended = [line for line in diary.lines if line.endswith("ended")]
+    assert ended[0] == "intake ended"
+    assert sorted(ended) == ["intake ended", "relay ended", "timers ended"]
+
+
+@pytest.mark.parametrize("name", ["intake", "relay", "timers"])
+async def test_the_death_of_a_part_ends_the_process(name: str) -> None:
+    async with Shutdown(20) as shutdown:
+        with pytest.raises(ExceptionGroup) as raised:
+            await work(machine_of(Diary(), **{name: ValueError("a bug")}), shutdown)
+    assert raised.group_contains(ValueError, match="a bug")
+
+
+async def test_told_to_stop_while_the_database_is_away_it_leaves() -> None:
+    waiting = asyncio.Event()
+
+    async def pool(_: Settings) -> Any:  # noqa: ANN401  never one
+        waiting.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(run(SETTINGS, outside=Outside(pool=pool)))
+    await waiting.wait()
+    os.kill(os.getpid(), signal.SIGTERM)  # its handler is installed by now
+    async with asyncio.timeout(20):
+        assert await running == 0
+
+
+def test_who_may_not_copy_inserts() -> None:
+    assert _setting(SETTINGS, may_copy=True).copy_from == COPY_FROM
+    assert _setting(SETTINGS, may_copy=False).copy_from == NO_COPY
+
+
+def test_a_parked_record_is_read_as_its_topic_is_read_now() -> None:
+    options: dict[str, Any] = {"request_topics": "^(?P<tenant>\\w+)\\.tickets"}
+    subscription = Subscription(Settings(_env_file=None, **options))
+    record = stored(encoded(request()), topic="south.tickets")
+    found = _read_again(subscription, MOST_BYTES, record)
+    assert isinstance(found, Request)
+    assert found.tenant_id == "south"
+    found = _read_again(subscription, MOST_BYTES, stored(b"{}", topic="ticket.requested"))
+    assert isinstance(found, Broken)
+    assert found.error_class == "TopicNotRead"
