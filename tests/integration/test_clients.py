@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewTopic
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError, NotLeaderForPartitionError
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
@@ -53,11 +53,14 @@ async def send_raw(settings: Settings, partition: TopicPartition, batch: bytes) 
     try:
         await client.force_metadata_update()
         client.add_topic(partition.topic)
-        await client.force_metadata_update()
-        node = client.cluster.leader_for_partition(partition)
         topics = [(partition.topic, [(partition.partition, bytearray(batch))])]
-        response = await client.send(node, ProduceRequest(None, -1, 10_000, topics))
-        assert response.topics[0][1][0][1] == 0
+        code = NotLeaderForPartitionError.errno
+        while code == NotLeaderForPartitionError.errno:  # a new topic's broker learns of it late
+            await client.force_metadata_update()
+            node = client.cluster.leader_for_partition(partition)
+            response = await client.send(node, ProduceRequest(None, -1, 10_000, topics))
+            code = response.topics[0][1][0][1]
+        assert code == 0
     finally:
         await client.close()
 
