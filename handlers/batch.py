@@ -20,7 +20,8 @@ from handlers.outcomes import Decision, Duplicate, Known, Parked, Request, Rules
 from handlers.parties import Moved, PartyChange, apply_changes
 from handlers.record import Coordinates, Record, coordinates
 from handlers.requests import decide
-from handlers.write import COPY_FROM, rows_of, write
+from handlers.rows import rows_of
+from handlers.write import COPY_FROM, write
 from schemas.vocabulary import Outcome
 
 

@@ -13,7 +13,8 @@ from handlers.knowledge import gather
 from handlers.outcomes import Parked, Request
 from handlers.record import Record, StoredRecord
 from handlers.requests import decide
-from handlers.write import rows_of, write
+from handlers.rows import rows_of
+from handlers.write import write
 
 Key = tuple[str, str]
 """Tenant and request key."""

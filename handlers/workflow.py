@@ -16,7 +16,8 @@ from handlers.identity import request_key, ticket_id
 from handlers.knowledge import gather
 from handlers.outcomes import Created, Duplicate, Known, Parked, Rejected, Request, Rules
 from handlers.requests import decide
-from handlers.write import NO_COPY, rows_of, write
+from handlers.rows import rows_of
+from handlers.write import NO_COPY, write
 from schemas.envelope import PLAIN
 from schemas.problems import Problem, unstorable_text, worst_problem
 from schemas.ticket_requested import TicketCalled

@@ -15,7 +15,7 @@ from handlers.entries import TopicRole, read
 from handlers.outcomes import Known, Request, Rules
 from handlers.record import StoredRecord
 from handlers.requests import decide
-from handlers.write import rows_of
+from handlers.rows import rows_of
 from schemas.contract_tables import contract_tables, fields_table, topics_table
 from schemas.ticket_requested import TicketRequested
 

@@ -1,0 +1,283 @@
+"""Decisions become rows: a ticket, its first message, the outcome, the fact to publish."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+
+from db import tables
+from db.bulk import NULL, Row, Rows
+from handlers.facts import (
+    EMPTY_LIST,
+    actor_of,
+    compact_json,
+    context_of,
+    ticket_created,
+    ticket_rejected,
+)
+from handlers.identity import first_message_id, rejection_id
+from handlers.outcomes import Created, Decision, Duplicate, Known, Parked, Rejected, Request
+from handlers.sla.targets import due_dates
+from schemas.vocabulary import Kind, Outcome
+
+TICKET_COLUMNS: Final = (
+    "id",
+    "ticket_number",
+    "tenant_id",
+    "request_id",
+    "subject",
+    "priority",
+    "origin_type",
+    "target_type",
+    "origin_user_id",
+    "assigned_team",
+    "customer_id",
+    "partner_id",
+    "ticket_type",
+    "service_address",
+    "affected_services",
+    "device_serial_numbers",
+    "context",
+    "group_key",
+    "requested_at",
+    "sla_due_date",
+    "first_response_due_at",
+    "last_response_at",
+    "created_by",
+    "created_at",
+    "updated_at",
+)
+MESSAGE_COLUMNS: Final = (
+    "id",
+    "ticket_id",
+    "tenant_id",
+    "sequence",
+    "sender_type",
+    "sender_id",
+    "body",
+    "attachments",
+    "created_at",
+)
+REQUEST_COLUMNS: Final = (
+    "tenant_id",
+    "request_key",
+    "kind",
+    "outcome",
+    "code",
+    "ticket_id",
+    "topic",
+    "partition",
+    "offset",
+    "content_hash",
+    "decided_at",
+)
+FACT_COLUMNS: Final = (
+    "tenant_id",
+    "subject_id",
+    "sequence",
+    "outbox_id",
+    "ce_type",
+    "ticket_id",
+    "ticket_number",
+    "causation_id",
+    "traceparent",
+    "occurred_at",
+    "data",
+)
+
+
+@dataclass(slots=True)
+class Written:
+    """The rows of a batch. settled: identities decided before (rejected or parked), decided anew.
+
+    A settled identity's row changes; one that is new to the arbiter is inserted.
+    """
+
+    customers: list[tuple[str, str]] = field(default_factory=list)
+    tickets: list[Row] = field(default_factory=list)
+    messages: list[Row] = field(default_factory=list)
+    facts: list[Row] = field(default_factory=list)
+    requests: dict[tuple[str, str], Row] = field(default_factory=dict)
+    settled: dict[tuple[str, str], Row] = field(default_factory=dict)
+    parked: dict[tuple[str, str], Parked] = field(default_factory=dict)
+
+    def tables(self) -> list[Rows]:
+        """Everything that is only ever inserted, table by table, without the empty ones."""
+        batches = [
+            Rows(tables.tickets, TICKET_COLUMNS, self.tickets),
+            Rows(tables.ticket_messages, MESSAGE_COLUMNS, self.messages),
+            Rows(tables.requests, REQUEST_COLUMNS, sorted(self.requests.values())),
+            Rows(tables.ticket_facts, FACT_COLUMNS, self.facts),
+        ]
+        return [batch for batch in batches if batch.rows]
+
+
+def rows_of(decisions: Sequence[Decision], known: Known) -> Written:
+    """The rows that record these decisions. Those that two workers can meet on are in key order."""
+    written = Written()
+    stamp = _Stamp(known)
+    for decision in decisions:
+        match decision:
+            case Created():
+                _write_created(written, decision, stamp)
+            case Rejected():
+                _write_rejected(written, decision, stamp)
+            case Parked():
+                written.parked[_identity(decision.request)] = decision
+                _write_outcome(written, decision.request, Outcome.PARKED, NULL, stamp)
+            case Duplicate():
+                pass
+    written.tickets.sort(key=_by_tenant_and_ticket)
+    return written
+
+
+class _Stamp:
+    """What all rows of one transaction share."""
+
+    __slots__ = ("decided", "due", "now", "outbox_id")
+
+    def __init__(self, known: Known) -> None:
+        self.now = known.now.isoformat(timespec="microseconds")
+        self.outbox_id = str(known.outbox_id)
+        self.due = due_dates(known.now)
+        self.decided = known.decided
+
+
+def _identity(request: Request) -> tuple[str, str]:
+    return request.tenant_id, request.request_key
+
+
+def _by_tenant_and_ticket(row: Row) -> tuple[str, str]:
+    return row[2], row[0]
+
+
+def _json_list(values: Sequence[str]) -> str:
+    return orjson.dumps(values).decode() if values else EMPTY_LIST
+
+
+def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
+    request, now = created.request, stamp.now
+    message, tenant_id, ticket_id = request.message, request.tenant_id, request.ticket_id
+    due = stamp.due[message.priority]
+    context = context_of(created)
+    actor_type, actor_id = actor_of(created)
+    actor = NULL if actor_id is None else actor_id
+    customer_id = NULL if created.customer_id is None else created.customer_id
+    team, address = message.assigned_team, message.service_address
+    if created.customer_is_unlisted:
+        written.customers.append((tenant_id, customer_id))
+    written.tickets.append(
+        (
+            ticket_id,
+            created.ticket_number,
+            tenant_id,
+            NULL if message.request_id is None else message.request_id,
+            message.title,
+            message.priority,
+            message.origin_type,
+            message.target_type,
+            NULL if message.actor is None else actor,
+            NULL if team is None else team,
+            customer_id,
+            NULL if message.partner_id is None else message.partner_id,
+            NULL if message.ticket_type is None else message.ticket_type,
+            NULL if address is None else address,
+            _json_list(message.affected_services),
+            _json_list(message.device_serial_numbers),
+            context,
+            NULL if message.group_key is None else message.group_key,
+            NULL if message.requested_at is None else message.requested_at,
+            due.resolution,
+            due.first_response,
+            now,
+            actor,
+            now,
+            now,
+        )
+    )
+    attachments = EMPTY_LIST
+    if message.attachments:
+        attachments = compact_json([item.known() for item in message.attachments])
+    written.messages.append(
+        (
+            first_message_id(ticket_id),
+            ticket_id,
+            tenant_id,
+            "1",
+            actor_type,
+            actor,
+            message.description,
+            attachments,
+            now,
+        )
+    )
+    data = ticket_created(created, context, due, now)
+    fact = (ticket_id, "1", "ticket.created", created.ticket_number)
+    _write_fact(written, request, fact, data, stamp)
+    _write_outcome(written, request, Outcome.CREATED, NULL, stamp)
+
+
+def _write_rejected(written: Written, rejected: Rejected, stamp: _Stamp) -> None:
+    request = rejected.request
+    record = request.record
+    if record is None:
+        message = "a refused call of the library face raises; nothing of it is recorded"
+        raise AssertionError(message)
+    ce_id = rejection_id(request.request_key, record.topic, record.partition, record.offset)
+    _write_fact(
+        written,
+        request,
+        (ce_id, "0", "ticket.rejected", NULL),
+        ticket_rejected(rejected, stamp.now),
+        stamp,
+    )
+    _write_outcome(written, request, Outcome.REJECTED, rejected.code, stamp)
+
+
+def _write_fact(
+    written: Written,
+    request: Request,
+    fact: tuple[str, str, str, str],
+    data: str,
+    stamp: _Stamp,
+) -> None:
+    subject_id, sequence, ce_type, number = fact
+    envelope = request.envelope
+    written.facts.append(
+        (
+            request.tenant_id,
+            subject_id,
+            sequence,
+            stamp.outbox_id,
+            ce_type,
+            request.ticket_id,
+            number,
+            envelope.id or request.message.request_id or NULL,
+            envelope.traceparent or NULL,
+            stamp.now,
+            data,
+        )
+    )
+
+
+def _write_outcome(
+    written: Written, request: Request, outcome: Outcome, code: str, stamp: _Stamp
+) -> None:
+    record = request.record
+    place = (NULL, NULL, NULL)
+    if record is not None:
+        place = (record.topic, str(record.partition), str(record.offset))
+    identity = _identity(request)
+    kept = written.settled if identity in stamp.decided else written.requests
+    kept[identity] = (
+        request.tenant_id,
+        request.request_key,
+        Kind.REQUEST,
+        outcome,
+        code,
+        request.ticket_id,
+        *place,
+        str(request.content_hash),
+        stamp.now,
+    )
