@@ -8,7 +8,7 @@ stay text, in the canonical form: no `uuid.UUID` object is made on the way.
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import FailFast, Field, GetCoreSchemaHandler, StringConstraints
+from pydantic import Field, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from schemas.vocabulary import ActorType, Priority, TicketStatus, TicketType
@@ -100,8 +100,11 @@ FileName = ShortText
 Team = Item
 Items = Annotated[
     tuple[Item, ...],
-    FailFast(),  # or millions of wrong ones would be gathered as millions of errors
-    Field(max_length=100, description="a list of up to 100 texts of 1 to 100 characters"),
+    Field(
+        max_length=100,
+        fail_fast=True,  # or millions of wrong ones would be gathered as millions of errors
+        description="a list of up to 100 texts of 1 to 100 characters",
+    ),
 ]
 
 Uuid = Annotated[

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.fields import ActorId, ActorTypeWord, ContentType, FileName, HttpUrl, Size
 
@@ -48,9 +48,9 @@ class Attachment(Message):
 
 Attachments = Annotated[
     tuple[Attachment, ...],
-    FailFast(),  # or millions of wrong ones would be gathered as millions of errors
     Field(
         max_length=20,
+        fail_fast=True,  # or millions of wrong ones would be gathered as millions of errors
         description="a list of up to 20 objects with name, url, content_type and size",
     ),
 ]
