@@ -37,10 +37,9 @@ from consumer.wakeups import Wakeups
 from consumer.watchdog import Watchdog, loop_watched
 from db.connect import connect, open_pool
 from db.grants import may_copy as may_copy_as
-from handlers.batch import Broken, Entry, Setting
-from handlers.entries import read
+from handlers.batch import Setting
+from handlers.entries import read_parked
 from handlers.outcomes import Rules
-from handlers.record import Record
 from handlers.write import COPY_FROM, NO_COPY
 
 log = structlog.get_logger()
@@ -162,7 +161,7 @@ class Machine:
                 telling=telling,
                 announcer=wakeups,
                 setting=setting,
-                read=partial(_read_again, subscription, settings.max_record_bytes),
+                read=read_parked,
             )
         if Role.CONSUMER in roles:
             self.intake = self._make_intake(
@@ -277,16 +276,3 @@ def _setting(settings: Settings, *, may_copy: bool) -> Setting:
         group_id=settings.group_id,
         copy_from=COPY_FROM if may_copy else NO_COPY,
     )
-
-
-def _read_again(subscription: Subscription, max_bytes: int, record: Record) -> Entry:
-    """Decode a stored record as the intake does; its topic may not be ours any more."""
-    role = subscription.role_of(record.topic)
-    if role is None:
-        return Broken(
-            record,
-            "TopicNotRead",
-            f"value: came from {record.topic}, which is not read any more; expected a topic of "
-            "TICKETING_REQUEST_TOPICS",
-        )
-    return read(record, role, max_bytes)

@@ -1,7 +1,7 @@
 """From Kafka to batches: fetch, decode, take in turn, settle, commit offsets; drain when told."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -22,10 +22,18 @@ from handlers.entries import read
 
 log = structlog.get_logger()
 
-DECODE_AT_ONCE = 250
-"""Records decoded before other tasks may run: some two milliseconds."""
+FETCH_RECORDS = 128
+"""Records handed over by the client and decoded at once: a millisecond of work. Few, because each
+may turn out to be megabytes long, compressed to nothing on the way."""
 
-BUFFERED_BYTES = 48 * 1024 * 1024
+DECODE_BYTES = 256 * 1024
+"""Bytes of values decoded before other tasks may run, heartbeats among them."""
+
+FETCH_BYTES = 4 * 1024 * 1024
+"""What a fetch aims at when records are long: it asks for fewer of them next time."""
+
+BATCH_BYTES = 16 * 1024 * 1024
+BUFFERED_BYTES = 32 * 1024 * 1024
 FETCH_SECONDS = 0.5
 CATCHING_UP_SECONDS = 0.05
 """How long a fetch of customers alone may keep requests waiting that need not wait any more."""
@@ -59,6 +67,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         self._dependencies = dependencies
         self._metrics = metrics
         self._batch_records = batch_records
+        self._fetch_records = min(batch_records, FETCH_RECORDS)
         self._slots = batches_in_flight
         self._max_record_bytes = max_record_bytes
         self._offsets = Offsets(consumer, dependencies)
@@ -154,7 +163,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         seconds = CATCHING_UP_SECONDS if wanted else FETCH_SECONDS
         try:
             fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
-                *wanted, timeout_ms=int(seconds * 1000), max_records=self._batch_records
+                *wanted, timeout_ms=int(seconds * 1000), max_records=self._fetch_records
             )
         except NoOffsetForPartitionError as error:
             await self._positions.begin(error.args[0])
@@ -188,6 +197,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         return set()
 
     async def _queue(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        self._fetch_records = min(self._batch_records, _how_many_next(fetched))
         self._in_hand = {each: records[0].offset for each, records in fetched.items()}
         try:
             await self._queue_decoded(fetched)
@@ -201,8 +211,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
             role = self._subscription.role_of(partition.topic)
             if role is None:
                 continue
-            for start in range(0, len(records), DECODE_AT_ONCE):
-                chunk = records[start : start + DECODE_AT_ONCE]
+            for chunk in _portions(records):
                 self.lanes.add(
                     partition,
                     [Waiting(each, read(each, role, self._max_record_bytes)) for each in chunk],
@@ -228,7 +237,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
             await self._changed.wait()
             self._changed.clear()
             while not self._draining and len(self._in_flight) < self._slots:
-                batch = self.lanes.take(self._batch_records, self._is_held)
+                batch = self.lanes.take(self._batch_records, BATCH_BYTES, self._is_held)
                 if not batch:
                     break
                 self._update_room()
@@ -297,3 +306,25 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         )
         self._changed.set()
         log.info("partitions.assigned", partitions=len(assigned))
+
+
+def _portions(records: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Consecutive records, as many and as long as may be decoded at once."""
+    start = size = 0
+    for number, record in enumerate(records):
+        length = len(record.value or b"")
+        full = number - start >= FETCH_RECORDS or size + length > DECODE_BYTES
+        if full and number > start:
+            yield records[start:number]
+            start, size = number, 0
+        size += length
+    if start < len(records):
+        yield records[start:]
+
+
+def _how_many_next(fetched: Mapping[TopicPartition, Sequence[Any]]) -> int:
+    """How many records of the length just seen make up a fetch."""
+    lengths = [len(record.value or b"") for records in fetched.values() for record in records]
+    if not lengths:
+        return FETCH_RECORDS
+    return max(1, min(FETCH_RECORDS, FETCH_BYTES * len(lengths) // max(1, sum(lengths))))

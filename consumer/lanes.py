@@ -53,22 +53,30 @@ class Lanes:
         self.buffered += len(waiting)
         self.buffered_bytes += _size(waiting)
 
-    def take(self, limit: int, is_held: Callable[[TopicPartition], bool]) -> Batch:
-        """Up to `limit` records of idle partitions; those served go to the end of the row."""
+    def take(
+        self, limit: int, limit_bytes: int, is_held: Callable[[TopicPartition], bool]
+    ) -> Batch:
+        """Records of idle partitions, up to the limits; those served go to the end of the row.
+
+        limit_bytes: of values; the record that goes over it is the batch's last.
+        """
         batch: Batch = {}
-        room = limit
+        room, room_bytes = limit, limit_bytes
         for partition, lane in list(self._lanes.items()):
             if lane.in_flight or not lane.queue or is_held(partition):
                 continue
-            count = min(room, len(lane.queue))
-            taken = [lane.queue.popleft() for _ in range(count)]
+            taken: list[Waiting] = []
+            while lane.queue and room > 0 and room_bytes > 0:
+                waiting = lane.queue.popleft()
+                taken.append(waiting)
+                room -= 1
+                room_bytes -= len(waiting.record.value or b"")
             lane.in_flight = batch[partition] = taken
             self._lanes[partition] = self._lanes.pop(partition)
-            room -= count
-            if room == 0:
+            if room <= 0 or room_bytes <= 0:
                 break
         self.buffered -= limit - room
-        self.buffered_bytes -= sum(map(_size, batch.values()))
+        self.buffered_bytes -= limit_bytes - room_bytes
         return batch
 
     def finish(self, batch: Batch) -> dict[TopicPartition, int]:

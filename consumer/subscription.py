@@ -32,6 +32,7 @@ class Subscription:
             ("partner", settings.partner_topics),
             ("request", settings.request_topics),
         )
+        self._changes = settings.change_topics
         self._roles: dict[str, TopicRole | None] = {}
 
     def role_of(self, topic: str) -> TopicRole | None:
@@ -44,7 +45,7 @@ class Subscription:
         if not topic.startswith(self._prefix) or topic.endswith(DEAD_LETTER_SUFFIX):
             return None
         name = topic[len(self._prefix) :]
-        if name in OUTBOUND_TOPICS:
+        if name in OUTBOUND_TOPICS or any(entry.matches(name) for entry in self._changes):
             return None
         for kind, entries in self._kinds:
             for entry in entries:
@@ -68,11 +69,15 @@ class Subscription:
 
     def _pattern(self, entries: Iterable[TopicEntry]) -> str:
         ours = "|".join(re.escape(self._prefix + name) for name in sorted(OUTBOUND_TOPICS))
-        wanted = "|".join(
-            _alternative(entry, number, self._prefix) for number, entry in enumerate(entries)
-        )
+        prefix = re.escape(self._prefix)
+        numbered = enumerate((*entries, *self._changes))
+        all_alternatives = [_alternative(entry, number, self._prefix) for number, entry in numbered]
+        count = len(all_alternatives) - len(self._changes)
+        wanted, changes = all_alternatives[:count], all_alternatives[count:]
         never = rf"(?!.*{re.escape(DEAD_LETTER_SUFFIX)}$)(?!(?:{ours})$)"
-        return f"{never}{re.escape(self._prefix)}(?:{wanted})$"
+        if changes:
+            never += f"(?!{prefix}(?:{'|'.join(changes)})$)"
+        return f"{never}{prefix}(?:{'|'.join(wanted)})$"
 
 
 def _alternative(entry: TopicEntry, number: int, prefix: str) -> str:

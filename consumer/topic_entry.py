@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 LEGAL_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
+REFERENCE_BACK = re.compile(r"\(\?\(|\\[1-9]")
 BETWEEN_ENTRIES = re.compile(r",(?![^{]*\})")  # a comma, but not the one inside a pattern's {1,3}
 
 
@@ -22,10 +23,14 @@ class TopicEntry:
     pattern: re.Pattern[str] | None = None
 
     def matches(self, name: str) -> bool:
-        """Whether `name`, the whole name after the prefix, is meant."""
+        """Whether `name`, the whole name after the prefix, is meant.
+
+        A pattern that binds topics to tenants means only those that name one.
+        """
         if self.pattern is None:
             return name == self.text
-        return self.pattern.fullmatch(name) is not None
+        found = self.pattern.fullmatch(name)
+        return found is not None and found.groupdict("").get("tenant", name) != ""
 
     def bound_tenant(self, name: str) -> str | None:
         """Return the tenant that the pattern's group `tenant` binds `name` to, or None."""
@@ -53,6 +58,8 @@ def _parse_entry(text: str) -> TopicEntry:
         pattern = re.compile(text)
     except re.error as error:
         raise UnusableTopicEntry(text, f"is not a valid pattern ({error})") from error
+    if REFERENCE_BACK.search(text):
+        raise UnusableTopicEntry(text, "refers to a group by its number; give it the name 'tenant'")
     if unknown := sorted(set(pattern.groupindex) - {"tenant"}):
         raise UnusableTopicEntry(text, f"names the group {unknown[0]!r}; only 'tenant' is known")
     return TopicEntry(text, pattern)

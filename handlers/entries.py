@@ -37,6 +37,11 @@ def read(record: Record, role: TopicRole, max_bytes: int) -> Entry:
         return Broken(record, kind, f"value: can't be read ({kind}); {form}", tenant_id=role.tenant)
 
 
+def read_parked(record: Record) -> Entry:
+    """Decode a parked record: it was a request when it came in, whatever its topic is by now."""
+    return read(record, TopicRole(Kind.REQUEST), len(record.value or b""))
+
+
 def _read(record: Record, role: TopicRole, max_bytes: int) -> Entry:
     value = record.value
     if value is not None and len(value) > max_bytes:
@@ -57,7 +62,7 @@ def _read(record: Record, role: TopicRole, max_bytes: int) -> Entry:
 def identify(decoded: Decoded[TicketRequested], record: Record, bound: str | None) -> Request:
     """Who this request is: by its request id, its CloudEvents id, or the record itself."""
     message, envelope = decoded.message, decoded.envelope
-    tenant_id = bound or message.tenant_id
+    tenant_id = message.tenant_id if bound is None else bound
     if message.request_id is not None:
         key = request_key(Kind.REQUEST, "request_id", tenant_id, message.request_id)
     elif envelope.source is not None and envelope.id is not None:

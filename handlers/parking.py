@@ -86,17 +86,9 @@ def _entry(key: Key, entry: Entry) -> Request | Broken:
             )
         case Broken():
             return entry
-        case change:
-            if change.record is None:
-                message = "a parked row always has its record"
-                raise AssertionError(message)
-            return Broken(
-                change.record,
-                "TopicNotRead",
-                f"value: came from {change.record.topic}, which carries no requests any more; "
-                "expected a topic of TICKETING_REQUEST_TOPICS",
-                tenant_id=tenant_id,
-            )
+        case _:
+            message = "only requests are parked"
+            raise AssertionError(message)
 
 
 def _place(record: Record) -> Stretch:

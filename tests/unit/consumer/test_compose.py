@@ -8,20 +8,15 @@ from typing import Any
 
 import pytest
 
-from consumer.compose import Machine, Outside, _read_again, _setting, run
+from consumer.compose import Machine, Outside, _setting, run
 from consumer.dependencies import Dependencies
 from consumer.health import Health
 from consumer.metrics import Metrics
 from consumer.roles import ALL_ROLES, Role
 from consumer.settings import Settings
 from consumer.shutdown import Shutdown
-from consumer.subscription import Subscription
 from consumer.watchdog import Watchdog
-from handlers.batch import Broken
-from handlers.outcomes import Request
 from handlers.write import COPY_FROM, NO_COPY
-from tests.records import MOST_BYTES, stored
-from tests.scenarios.messages import encoded, request
 from tests.unit.consumer.fake_consumer import FakeConsumer, FakePool, Happenings
 
 SETTINGS = Settings(_env_file=None, kafka_bootstrap_servers="127.0.0.1:1", shutdown_seconds=20)
@@ -129,15 +124,3 @@ async def test_told_to_stop_while_the_database_is_away_it_leaves() -> None:
 def test_who_may_not_copy_inserts() -> None:
     assert _setting(SETTINGS, may_copy=True).copy_from == COPY_FROM
     assert _setting(SETTINGS, may_copy=False).copy_from == NO_COPY
-
-
-def test_a_parked_record_is_read_as_its_topic_is_read_now() -> None:
-    options: dict[str, Any] = {"request_topics": "^(?P<tenant>\\w+)\\.tickets"}
-    subscription = Subscription(Settings(_env_file=None, **options))
-    record = stored(encoded(request()), topic="south.tickets")
-    found = _read_again(subscription, MOST_BYTES, record)
-    assert isinstance(found, Request)
-    assert found.tenant_id == "south"
-    found = _read_again(subscription, MOST_BYTES, stored(b"{}", topic="ticket.requested"))
-    assert isinstance(found, Broken)
-    assert found.error_class == "TopicNotRead"

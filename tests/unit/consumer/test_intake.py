@@ -18,7 +18,7 @@ from consumer import offsets as committing
 from consumer import party_progress
 from consumer.batch import Batches
 from consumer.dependencies import Dependencies
-from consumer.intake import DECODE_AT_ONCE, Intake
+from consumer.intake import FETCH_RECORDS, Intake
 from consumer.lost_positions import LostPositions
 from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
@@ -310,7 +310,7 @@ async def test_a_record_in_hand_has_no_outcome_yet() -> None:
     async with started(assigned=[CUSTOMERS, PARTNERS]) as stage:
         consumer, intake = stage.consumer, stage.intake
         await consumer.revoke()
-        consumer.append(CUSTOMERS, values(DECODE_AT_ONCE + 1))
+        consumer.append(CUSTOMERS, values(FETCH_RECORDS + 1))
         consumer.append(PARTNERS, values(4))
         await consumer.assign(CUSTOMERS, PARTNERS)
         await stage.until_settled(PARTNERS, 4)
@@ -405,7 +405,7 @@ async def test_a_database_that_goes_away_during_a_revocation_ends_the_wait() -> 
 async def test_what_was_fetched_before_a_rebalance_is_dropped() -> None:
     """Queued behind records that were forgotten, its offset would pass over them."""
     async with started(assigned=[ONE]) as stage:
-        many = DECODE_AT_ONCE * 3
+        many = FETCH_RECORDS * 3
         stage.batches.gate.clear()
         stage.consumer.append(ONE, values(many))
         await stage.until(lambda: stage.batches.begun)

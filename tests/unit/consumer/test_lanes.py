@@ -31,38 +31,38 @@ def never(_: TopicPartition) -> bool:
 def test_a_partition_has_one_batch_in_flight() -> None:
     lanes = Lanes()
     lanes.add(ONE, waiting(ONE, 0, 1, 2))
-    first = lanes.take(2, never)
+    first = lanes.take(2, 1_000_000, never)
     assert offsets(first) == {ONE: [0, 1]}
-    assert lanes.take(2, never) == {}
+    assert lanes.take(2, 1_000_000, never) == {}
     assert lanes.finish(first) == {ONE: 2}
-    assert offsets(lanes.take(2, never)) == {ONE: [2]}
+    assert offsets(lanes.take(2, 1_000_000, never)) == {ONE: [2]}
 
 
 def test_partitions_are_served_in_turn() -> None:
     lanes = Lanes()
     for partition in (ONE, TWO):
         lanes.add(partition, waiting(partition, *range(4)))
-    first = lanes.take(3, never)
-    second = lanes.take(3, never)
+    first = lanes.take(3, 1_000_000, never)
+    second = lanes.take(3, 1_000_000, never)
     assert offsets(first) == {ONE: [0, 1, 2]}
     assert offsets(second) == {TWO: [0, 1, 2]}
     lanes.finish(first)
     lanes.finish(second)
-    assert offsets(lanes.take(3, never)) == {ONE: [3], TWO: [3]}
+    assert offsets(lanes.take(3, 1_000_000, never)) == {ONE: [3], TWO: [3]}
 
 
 def test_a_held_partition_waits_and_the_others_go_on() -> None:
     lanes = Lanes()
     for partition in (ONE, TWO):
         lanes.add(partition, waiting(partition, 0))
-    assert offsets(lanes.take(9, lambda each: each == ONE)) == {TWO: [0]}
-    assert offsets(lanes.take(9, never)) == {ONE: [0]}
+    assert offsets(lanes.take(9, 1_000_000, lambda each: each == ONE)) == {TWO: [0]}
+    assert offsets(lanes.take(9, 1_000_000, never)) == {ONE: [0]}
 
 
 def test_a_batch_that_was_forgotten_commits_nothing() -> None:
     lanes = Lanes()
     lanes.add(ONE, waiting(ONE, 0, 1))
-    batch = lanes.take(1, never)
+    batch = lanes.take(1, 1_000_000, never)
     lanes.clear()
     assert lanes.finish(batch) == {}
     lanes.add(ONE, waiting(ONE, 0))  # read again by the same member
@@ -75,16 +75,26 @@ def test_the_oldest_is_the_first_without_an_outcome() -> None:
     assert lanes.oldest(ONE) is None
     assert lanes.queued_to(ONE) is None
     lanes.add(ONE, waiting(ONE, 5, 9))
-    batch = lanes.take(1, never)
+    batch = lanes.take(1, 1_000_000, never)
     assert [each.record.offset for each in batch[ONE]] == [5]
     for expected in (5, 9):
         oldest = lanes.oldest(ONE)
         assert oldest is not None
         assert oldest.offset == expected
         lanes.finish(batch)
-    lanes.finish(lanes.take(1, never))
+    lanes.finish(lanes.take(1, 1_000_000, never))
     assert lanes.oldest(ONE) is None
     assert lanes.queued_to(ONE) == 10
+
+
+def test_a_batch_ends_with_the_record_that_makes_it_too_long() -> None:
+    lanes = Lanes()
+    lanes.add(ONE, waiting(ONE, 0, 1, 2))
+    lanes.add(TWO, waiting(TWO, 0))
+    length = lanes.buffered_bytes // 4
+    assert length > 0
+    assert offsets(lanes.take(9, length + 1, never)) == {ONE: [0, 1]}
+    assert lanes.buffered_bytes == 2 * length
 
 
 @dataclass
@@ -116,7 +126,7 @@ class LanesMachine(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 6), held=st.frozensets(st.sampled_from(PARTITIONS), max_size=2))
     def take(self, limit: int, held: frozenset[TopicPartition]) -> None:
         busy = {partition for batch in self.flying for partition in batch}
-        batch = self.lanes.take(limit, held.__contains__)
+        batch = self.lanes.take(limit, 1_000_000, held.__contains__)
         assert not batch.keys() & busy
         assert not batch.keys() & held
         assert sum(map(len, batch.values())) <= limit

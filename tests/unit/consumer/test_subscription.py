@@ -133,3 +133,15 @@ def test_what_is_subscribed_to_is_what_has_a_role(
 ) -> None:
     found = subscription(request_topics=",".join(entries), topic_prefix=prefix)
     assert subscriber(found).reads(topic) == (found.role_of(topic) is not None)
+
+
+def test_changes_are_never_taken_for_requests() -> None:
+    everything = subscription(request_topics=r"^ticket\..*")
+    assert everything.role_of("ticket.change_requested") is None
+    assert everything.role_of("ticket.requested") == TopicRole("request")
+
+
+def test_a_topic_that_names_no_tenant_is_not_meant_by_a_pattern_that_binds() -> None:
+    bound = subscription(request_topics=r"^x\.(?P<tenant>[^.]*)\.requested")
+    assert bound.role_of("x..requested") is None
+    assert bound.role_of("x.north.requested") == TopicRole("request", "north")
