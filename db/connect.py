@@ -13,6 +13,8 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from db.url_checks import UNREADABLE, problem_of
+
 CONNECT_SECONDS = 10.0
 """How long one attempt to connect may take where the URL names no `connect_timeout`."""
 
@@ -77,12 +79,14 @@ def target(url: str) -> Target:
     try:
         parts = urlsplit(url.strip())
         options = dict(parse_qsl(parts.query, keep_blank_values=True)) if parts.query else {}
-    except ValueError as error:
-        raise UnusableUrl(str(error)) from None
+    except ValueError:  # whose own words quote parts of the password
+        raise UnusableUrl(UNREADABLE) from None
     if parts.scheme.partition("+")[0] not in {"postgres", "postgresql"}:
         raise UnusableUrl("it must look like postgresql://user:password@host:5432/database")
     if parts.fragment:
         raise UnusableUrl("a # in a name or a password must be written %23")
+    if (problem := problem_of(parts, options)) is not None:
+        raise UnusableUrl(problem)
     _refuse_broken_promises(options)
     timeout = _seconds(options.pop("connect_timeout", ""))
     if address := options.pop("hostaddr", ""):

@@ -232,6 +232,28 @@ def test_no_refusal_shows_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "hunter2" not in repr(load_settings())
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ticketing:hun/ter2@db:5432/x",
+        "postgresql://ticketing:hun[ter2]@db:5432/x",
+        "postgresql://ticketing:hun?ter2@db/x",
+        "postgresql://ticketing:hunter2@db:port/x",
+        "postgresql://ticketing:hunter2@db/x?sslmode=ter2",
+    ],
+)
+def test_an_unusable_database_url_is_refused_and_not_quoted(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKETING_DATABASE_URL", url)
+
+    (problem,) = refusals()
+
+    assert problem.startswith("TICKETING_DATABASE_URL can't be used: ")
+    assert "hun" not in problem
+    assert "ter2" not in problem
+
+
 def test_a_sasl_protocol_needs_a_login_and_a_key_its_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
