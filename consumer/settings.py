@@ -12,7 +12,6 @@ from dotenv import dotenv_values
 from pydantic import (
     Field,
     FilePath,
-    NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -133,8 +132,10 @@ class Settings(BaseSettings):
         "required or off",
         "Whether a request's customer must be known.",
     )
-    unknown_customer_grace_seconds: NonNegativeFloat = _setting(
-        30.0, "a number from 0", "How long a request waits for its customer before it is rejected."
+    unknown_customer_grace_seconds: types.Grace = _setting(
+        30.0,
+        "a number from 0 to 31536000 (a year)",
+        "How long a request waits for its customer before it is rejected.",
     )
     max_record_bytes: PositiveInt = _setting(
         8 * 1024 * 1024,

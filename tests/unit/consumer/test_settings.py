@@ -101,7 +101,16 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
         ("HTTP_PORT", "65536", "is '65536'; give a whole number from 0 to 65535."),
         ("LOG_LEVEL", "loud", "is 'loud'; give debug, info, warning or error."),
         ("SHUTDOWN_SECONDS", "0", "is '0'; give a number above 0."),
-        ("UNKNOWN_CUSTOMER_GRACE_SECONDS", "inf", "is 'inf'; give a number from 0."),
+        (
+            "UNKNOWN_CUSTOMER_GRACE_SECONDS",
+            "inf",
+            "is 'inf'; give a number from 0 to 31536000 (a year).",
+        ),
+        (
+            "UNKNOWN_CUSTOMER_GRACE_SECONDS",
+            "1e300",
+            "is '1e300'; give a number from 0 to 31536000 (a year).",
+        ),
         ("MAX_RECORD_BYTES", "8 MiB", "is '8 MiB'; give a whole number of bytes above 0."),
         ("DATABASE_POOLER", "maybe", "is 'maybe'; give true or false."),
         (
