@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from consumer.cli.marked_json import marked_lines
-from consumer.cli.moments import shown
+from consumer.cli.moments import shown, shown_ms
 from consumer.cli.output import print_fields, print_table, say, shortened
 from consumer.cli.place import Place
 from db.dead_letter_reading import Kept, Summary
@@ -38,7 +38,6 @@ def print_letters(letters: Iterable[Summary], now: datetime) -> None:
 
 def print_letter(letter: Summary, kept: Kept, now: datetime) -> None:
     """Everything that is known about it."""
-    stamped_at = datetime.fromtimestamp(letter.record_timestamp / 1000, UTC)
     print_fields(
         (
             ("dead letter", place_of(letter)),
@@ -47,7 +46,7 @@ def print_letter(letter: Summary, kept: Kept, now: datetime) -> None:
             ("request", letter.request_id),
             ("source", kept.source),
             ("group", kept.group_id),
-            ("sent", shown(stamped_at, now)),
+            ("sent", shown_ms(letter.record_timestamp, now)),
             ("failed", shown(letter.failed_at, now)),
             ("attempts", letter.attempts),
             ("error", letter.error_class),

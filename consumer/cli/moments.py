@@ -39,7 +39,10 @@ def parse_time(text: str, now: datetime) -> datetime:
         raise UnusableTime(text, "has no offset from UTC")
     if moment.year < FIRST_YEAR:
         raise UnusableTime(text, "is too long ago")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise UnusableTime(text, "is too far ahead") from None
 
 
 def span(seconds: float) -> str:
@@ -69,3 +72,11 @@ def stamp(moment: datetime) -> str:
 def shown(moment: datetime | None, now: datetime) -> str:
     """A moment with its age, or a dash."""
     return "-" if moment is None else f"{stamp(moment)} ({age(moment, now)})"
+
+
+def shown_ms(milliseconds: int, now: datetime) -> str:
+    """A record's timestamp, which its sender may have set to any number; ms since 1970."""
+    try:
+        return shown(datetime.fromtimestamp(milliseconds / 1000, UTC), now)
+    except (ValueError, OverflowError, OSError):
+        return f"{milliseconds} ms since 1970, which is no time"

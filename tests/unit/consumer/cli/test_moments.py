@@ -4,7 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from consumer.cli.moments import UnusableTime, age, parse_time, shown, span, stamp
+from consumer.cli.moments import (
+    UnusableTime,
+    age,
+    parse_time,
+    shown,
+    shown_ms,
+    span,
+    stamp,
+)
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -41,6 +49,7 @@ def test_a_time_with_an_offset_becomes_utc(text: str) -> None:
         ("-2h", "is not a time"),
         ("99999999999d", "is too long ago"),
         ("0001-01-01T00:00:00+01:00", "is too long ago"),
+        ("9999-12-31T23:59:59-01:00", "is too far ahead"),
     ],
 )
 def test_any_other_time_is_refused_with_the_accepted_form(text: str, problem: str) -> None:
@@ -72,3 +81,9 @@ def test_a_moment_is_shown_in_utc_with_its_age() -> None:
     assert shown(moment, NOW) == "2026-03-01T09:00:00Z (3h 00m ago)"
     assert age(NOW + timedelta(minutes=5), NOW) == "in 5m"
     assert shown(None, NOW) == "-"
+
+
+def test_a_timestamp_that_is_no_time_is_shown_as_its_number() -> None:
+    assert shown_ms(1_772_362_800_000, NOW) == "2026-03-01T11:00:00Z (1h 00m ago)"
+    for odd in (2**62, -(2**62), 2**63 - 1):
+        assert shown_ms(odd, NOW) == f"{odd} ms since 1970, which is no time"
