@@ -94,18 +94,23 @@ def _selection(table: Table, columns: tuple[str, ...], first: int) -> str:
 
 @cache
 def _insert_statement(shape: tuple[tuple[Table, tuple[str, ...]], ...]) -> str:
-    """INSERT .. SELECT .. unnest for each table, as one statement of common table expressions."""
+    """INSERT .. SELECT .. unnest for each table, as one statement of common table expressions.
+
+    They are written in their order, as COPY would: two writers of the same rows then wait for one
+    another and never both at once. PostgreSQL runs the main INSERT first and then the others from
+    the last to the first (nodeModifyTable.c, `lcons`).
+    """
     parts = []
     first = 1
     for table, columns in shape:
         names = ", ".join(f'"{name}"' for name in columns)
         parts.append(f'INSERT INTO "{table.name}" ({names}) {_selection(table, columns, first)}')
         first += len(columns)
-    *leading, last = parts
-    if not leading:
-        return last
-    expressions = ", ".join(f"w{index} AS ({part})" for index, part in enumerate(leading))
-    return f"WITH {expressions} {last}"
+    main, *others = parts
+    if not others:
+        return main
+    expressions = ", ".join(f"w{index} AS ({part})" for index, part in enumerate(reversed(others)))
+    return f"WITH {expressions} {main}"
 
 
 def _type_of(table: Table, name: str) -> str:

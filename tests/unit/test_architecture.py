@@ -260,7 +260,7 @@ NAMES_OF_OURS = {
     "consumer/ledger.py": {"int(idle_seconds * 1000)"},
     "db/bulk.py": {
         *("table.name", "names", "values", "arrays"),
-        *("_selection(table, columns, first)", "expressions", "last"),
+        *("_selection(table, columns, first)", "expressions", "main"),
     },
     # A role's name comes from an operator; `quoted` makes an identifier of it.
     "db/grants.py": {"name", "what", "table", "policy", "role", "quoted(role)", "quoted(schema)"},
