@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from consumer.cli.commands import LazyCommands, add_entries
+from consumer.cli.wrong_values import sentence_of
 
 FAILED = 1
 WRONG_USE = 2
@@ -37,6 +38,8 @@ def _exit_code(arguments: list[str]) -> int:
     try:
         code = ticketing()(arguments, prog_name="ticketing", standalone_mode=False)
     except TyperException as error:
+        if error.__cause__ is not None:
+            error.message = sentence_of(error.__cause__) or error.message
         return _fail(error.format_message(), error.exit_code)
     except (Abort, KeyboardInterrupt):
         return _fail("Stopped.", INTERRUPTED)

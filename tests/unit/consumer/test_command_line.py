@@ -74,8 +74,18 @@ def test_every_command_has_help_with_an_example(
     [
         (("rnu",), "No such command 'rnu'. Did you mean 'run'?"),
         (("--nope",), "No such option: --nope"),
-        (("run", "--workers", "0"), "Invalid value for '--workers': "),
-        (("run", "--role", "king"), "Invalid value for '--role': "),
+        (("run", "--workers", "0"), "Invalid value for '--workers': '0' is not 1 or more.\n"),
+        (("run", "--workers", "65"), "Invalid value for '--workers': '65' is more than 64.\n"),
+        (("run", "--workers", "x"), "Invalid value for '--workers': 'x' is not a whole number.\n"),
+        (("run", "--role", "king"), "Invalid value for '--role': 'king' is not one of "),
+        (
+            ("ticket", "list", "--status", "nope"),
+            "Invalid value for '--status': 'nope' is not one of ",
+        ),
+        (
+            ("request", "publish", "-", "--timeout", "x"),
+            "Invalid value for '--timeout': 'x' is not a number.\n",
+        ),
         (("run", "now"), "Got unexpected extra argument(s) (now)"),
     ],
 )
