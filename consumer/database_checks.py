@@ -9,6 +9,7 @@ import asyncpg
 from consumer import clock
 from consumer.finding import Finding, failed, ok
 from consumer.settings import Settings
+from consumer.wording import counted
 from db.grants import may_copy
 from db.migrate import UnknownRevision, state
 from db.rights import SERVICE_RIGHTS
@@ -65,7 +66,7 @@ async def privileges(_: Settings, connection: asyncpg.Connection) -> Finding:
         names = ", ".join(f"{right} on {table}" for table, right in missing[:MOST_NAMED])
         return failed(
             "privileges",
-            f"{role} lacks {len(missing)} rights ({names})",
+            f"{role} lacks {counted(len(missing), 'right')} ({names})",
             f"let the owner run `ticketing migrate --grant-to {role}`",
         )
     if not await connection.fetchval("SELECT has_sequence_privilege('outbox_id_seq', 'USAGE')"):

@@ -10,6 +10,7 @@ from consumer import clients, topics
 from consumer.finding import Finding, failed, ok
 from consumer.settings import Settings
 from consumer.wanted_topics import wanted_topics
+from consumer.wording import counted
 
 
 async def topics_as_wanted(settings: Settings, admin: Any) -> Finding:  # noqa: ANN401  aiokafka's
@@ -20,7 +21,8 @@ async def topics_as_wanted(settings: Settings, admin: Any) -> Finding:  # noqa: 
         first = found[0]
         more = f" (and {len(found) - 1} more: `ticketing topics --check`)" if found[1:] else ""
         return failed("topics", f"{first.topic} {first.problem}{more}", first.remedy)
-    return ok("topics", f"{len(wanted)} topics are as they should be")
+    are = "is as it" if len(wanted) == 1 else "are as they"
+    return ok("topics", f"{counted(len(wanted), 'topic')} {are} should be")
 
 
 async def record_size(settings: Settings, admin: Any) -> Finding:  # noqa: ANN401  aiokafka's
@@ -48,7 +50,8 @@ async def group_state(settings: Settings, admin: Any) -> Finding:  # noqa: ANN40
             f"{settings.group_id} can't be described (Kafka's error {error})",
             "check the broker's log and our rights on the group",
         )
-    return ok("group", f"{settings.group_id} is {group_state_ or 'Dead'}, {len(members)} members")
+    state = group_state_ or "Dead"
+    return ok("group", f"{settings.group_id} is {state}, {counted(len(members), 'member')}")
 
 
 KAFKA_CHECKS: Final[tuple[Callable[[Settings, Any], Awaitable[Finding]], ...]] = (

@@ -16,6 +16,7 @@ from consumer.cli.output import Json, Tenant, print_json, say
 from consumer.cli.place import PLACE_FORM, parse_place
 from consumer.cli.request_lines import File, read_lines
 from consumer.settings import Settings, load_settings
+from consumer.wording import counted
 
 ABOUT: Final = "Send requests, judge them, and see what became of them."
 
@@ -44,7 +45,7 @@ def publish(
 
     with kafka_explained(settings):
         records = asyncio.run(send(settings, name, [value for _, value in lines]))
-    typer.echo(f"Published {len(records)} requests to {name}.", err=True)
+    typer.echo(f"Published {counted(len(records), 'request')} to {name}.", err=True)
     if not wait:
         if as_json:
             for record in records:
@@ -65,7 +66,9 @@ def publish(
     with database_explained(settings):
         left = asyncio.run(outcomes(settings, records, timeout, tell))
     if left:
-        raise CommandFailed(f"{left} of {len(records)} requests have no outcome yet.")
+        have = "has" if left == 1 else "have"
+        sent = counted(len(records), "request")
+        raise CommandFailed(f"{left} of {sent} {have} no outcome yet.")
 
 
 def validate(file: File, *, as_json: Json = False) -> None:

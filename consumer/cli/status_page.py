@@ -10,6 +10,7 @@ from consumer.cli.moments import age, shown, span
 from consumer.cli.output import fields_table, rows_table, show
 from consumer.group_lag import TopicLag
 from consumer.overview import Overview
+from consumer.wording import counted
 from db.status import LeaseHolder, Waiting
 
 
@@ -88,10 +89,10 @@ def _oldest(lag: TopicLag) -> str | None:
 
 def _waiting(waiting: Waiting, overview: Overview) -> Iterator[tuple[str, object]]:
     now = waiting.at
-    yield "to publish", _count(waiting.outbox_facts, "facts", waiting.outbox_since, now)
-    yield "parked", _count(waiting.parked, "requests", waiting.parked_since, now)
-    yield "held", _count(waiting.held, "facts", waiting.held_since, now)
-    yield "overdue", f"{waiting.overdue} tickets"
+    yield "to publish", _count(waiting.outbox_facts, "fact", waiting.outbox_since, now)
+    yield "parked", _count(waiting.parked, "request", waiting.parked_since, now)
+    yield "held", _count(waiting.held, "fact", waiting.held_since, now)
+    yield "overdue", counted(waiting.overdue, "ticket")
     due = overview.next_due
     yield (
         "next due",
@@ -102,7 +103,7 @@ def _waiting(waiting: Waiting, overview: Overview) -> Iterator[tuple[str, object
 
 
 def _count(count: int, what: str, since: datetime | None, now: datetime) -> str:
-    return f"{count} {what}" + (f", the oldest {age(since, now)}" if since else "")
+    return counted(count, what) + (f", the oldest {age(since, now)}" if since else "")
 
 
 def _lease(lease: LeaseHolder, now: datetime) -> str:

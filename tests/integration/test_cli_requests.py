@@ -208,4 +208,4 @@ def test_waiting_ends_without_a_service_to_wait_for(kafka_command: Command) -> N
         "request", "publish", "-", "--wait", "--timeout", "0", stdin=lines(request())
     )
     assert done.code == 1
-    assert "1 of 1 requests have no outcome yet." in done.err
+    assert "1 of 1 request has no outcome yet." in done.err

@@ -57,9 +57,9 @@ def test_it_shows_everything_that_waits(kafka_command: Command) -> None:
     assert lag[0].endswith(" old")
     assert f"{prefix}customer.changed  2  0  -" in lines
     for expected in (
-        "to publish  1 facts, the oldest AGE",
-        "parked  1 requests, the oldest AGE",
-        "held  1 facts, the oldest AGE",
+        "to publish  1 fact, the oldest AGE",
+        "parked  1 request, the oldest AGE",
+        "held  1 fact, the oldest AGE",
         "overdue  0 tickets",
         "next due  TCK-NUMBER of north AGE",
         "relay lease  host-7 (fence 3)",
