@@ -70,9 +70,21 @@ def read_customers(content: bytes, *, is_csv: bool) -> Customers:
                 customers.invalid.append((line, entry.message))
             else:
                 customers.valid.append((line, value))
-    except (UnicodeDecodeError, csv.Error, UnknownColumn) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        problem = f"the byte 0x{byte:02x} is not UTF-8 text; save the file as UTF-8."
+        customers.invalid.append((line, problem))
+    except (csv.Error, MissingHeading, UnknownColumn) as error:
         customers.invalid.append((1, str(error)))
     return customers
+
+
+class MissingHeading(ValueError):
+    """The first line names no columns."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the heading is missing; the columns are {', '.join(COLUMNS)}.")
 
 
 class UnknownColumn(ValueError):
@@ -163,9 +175,13 @@ def _json_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
 def _csv_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Rows as JSON; an empty cell is an absent value. Excel's mark and its semicolons are taken."""
     text = content.decode("utf-8-sig")
+    if not text.strip():
+        return
     heading = text.partition("\n")[0]
     delimiter = ";" if heading.count(";") > heading.count(",") else ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    if not reader.fieldnames:
+        raise MissingHeading
     for name in reader.fieldnames or ():
         if name not in COLUMNS:
             raise UnknownColumn(name)

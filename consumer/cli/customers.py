@@ -11,6 +11,7 @@ from consumer.cli.failures import FAILED, CommandFailed, database_explained, dat
 from consumer.cli.output import Json, print_json, say
 from consumer.cli.request_lines import STDIN, read_bytes
 from consumer.settings import load_settings
+from consumer.wording import counted
 
 ABOUT: Final = "Keep customers, where no topic announces them."
 MOST_SHOWN: Final = 20
@@ -44,16 +45,23 @@ def import_customers(
     settings = load_settings()
     content = read_bytes(file)
 
-    from consumer.customer_import import import_all, read_customers
+    from consumer.customer_import import COLUMNS, import_all, read_customers
 
     is_csv = _is_csv(file, content) if format_ is None else format_ is Format.CSV
     customers = read_customers(content, is_csv=is_csv)
     if customers.invalid:
         for line, problem in customers.invalid[:MOST_SHOWN]:
             typer.echo(f"line {line}: {problem}", err=True)
+        invalid = len(customers.invalid)
         raise CommandFailed(
-            f"Nothing was imported: {len(customers.invalid)} of"
-            f" {len(customers.invalid) + len(customers.valid)} customers are invalid."
+            f"Nothing was imported: {invalid} of"
+            f" {counted(invalid + len(customers.valid), 'customer')}"
+            f" {'is' if invalid == 1 else 'are'} invalid."
+        )
+    if not customers.valid:
+        raise CommandFailed(
+            f"Nothing was imported: {file} holds no customer; give CSV with a heading"
+            f" ({', '.join(COLUMNS)}), or JSON lines."
         )
     touched = (
         ("database", database_place(settings)),
@@ -67,7 +75,8 @@ def import_customers(
         print_json({"dry_run": dry_run, **done.as_json()})
     else:
         say(
-            f"{'Would import' if dry_run else 'Imported'} {len(customers.valid)} customers:"
+            f"{'Would import' if dry_run else 'Imported'}"
+            f" {counted(len(customers.valid), 'customer')}:"
             f" {done.changed} changed, {done.unchanged} unchanged, {len(done.refused)} refused."
         )
         for line, problem in done.refused[:MOST_SHOWN]:

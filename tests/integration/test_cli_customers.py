@@ -85,7 +85,7 @@ def test_a_dry_run_counts_and_leaves_nothing(command: Command, tmp_path: Path) -
     file = write(tmp_path, f"{HEADING}{ADA},north,,,,,\n")
     done = command("customers", "import", file, "--dry-run")
     assert done.code == 0
-    assert done.out == "Would import 1 customers: 1 changed, 0 unchanged, 0 refused.\n"
+    assert done.out == "Would import 1 customer: 1 changed, 0 unchanged, 0 refused.\n"
     assert row(command, ADA) == {}
 
 
@@ -110,6 +110,7 @@ def test_it_asks_and_without_a_terminal_needs_yes(command: Command, tmp_path: Pa
         (f"{HEADING}{ADA},north,,,,,2026-01-01\n", "line 2: updated_at: is '2026-01-01'"),
         ("costumer_id,tenant_id\n", "the heading names 'costumer_id', which is no column; did you"),
         (f'{HEADING}"{ADA},north\n', "line 1: "),
+        (f"\n{ADA},north\n", "line 1: the heading is missing; the columns are customer_id, "),
     ],
 )
 def test_one_invalid_line_and_nothing_is_imported(
@@ -120,6 +121,32 @@ def test_one_invalid_line_and_nothing_is_imported(
     assert problem in done.err
     assert "Nothing was imported: 1 of" in done.err
     assert row(command, ADA) == {}
+
+
+@pytest.mark.parametrize("content", ["", "\n \n", "\ufeff", HEADING])
+@pytest.mark.parametrize("name", ["customers.csv", "customers"])
+def test_a_file_without_any_customer_is_told(
+    command: Command, tmp_path: Path, content: str, name: str
+) -> None:
+    file = write(tmp_path, content, name)
+    done = command("customers", "import", file, "--yes")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith(
+        f"Nothing was imported: {file} holds no customer; give CSV with a heading (customer_id, "
+    )
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_bytes_that_are_no_text_are_told_with_their_line(
+    command: Command, tmp_path: Path, mark: bytes
+) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_bytes(mark + f"{HEADING}{ADA},north,,M".encode() + b"\xfcller,,,\n")
+    done = command("customers", "import", str(file), "--yes")
+    assert (done.code, done.err.splitlines()[0]) == (
+        1,
+        "line 2: the byte 0xfc is not UTF-8 text; save the file as UTF-8.",
+    )
 
 
 def test_a_customer_of_another_tenant_is_refused_alone(command: Command, tmp_path: Path) -> None:
