@@ -65,8 +65,8 @@ def identify(decoded: Decoded[TicketRequested], record: Record, bound: str | Non
     tenant_id = message.tenant_id if bound is None else bound
     if message.request_id is not None:
         key = request_key(Kind.REQUEST, "request_id", tenant_id, message.request_id)
-    elif envelope.source is not None and envelope.id is not None:
-        key = request_key(Kind.REQUEST, "cloudevent", tenant_id, envelope.source, envelope.id)
+    elif envelope.identity is not None:
+        key = request_key(Kind.REQUEST, "cloudevent", tenant_id, *envelope.identity)
     else:
         key = request_key(
             Kind.REQUEST,

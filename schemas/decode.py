@@ -129,7 +129,13 @@ def _decode_event(
     if problem is not None:
         return _invalid(problem, event.get("data") if isinstance(event, dict) else None, outer)
     traceparent = outer.traceparent or trace(event.get("traceparent"))
-    envelope = Envelope(event["id"], event["source"], traceparent, is_structured=True)
+    envelope = Envelope(
+        event["id"],
+        event["source"],
+        traceparent,
+        is_structured=True,
+        identity=(event["source"], event["id"]),
+    )
     data: object = event.get("data")
     if data is None and isinstance(event.get("data_base64"), str):
         try:

@@ -24,12 +24,16 @@ LONGEST_ATTRIBUTE: Final = 1_024
 
 
 class Envelope(NamedTuple):
-    """What stood around the data. id and source identify the event, where both are given."""
+    """What stood around the data. id and source are as we may keep them, else None.
+
+    identity: source and id as they were sent, where both were, however odd: they are only hashed.
+    """
 
     id: str | None = None
     source: str | None = None
     traceparent: str | None = None
     is_structured: bool = False
+    identity: tuple[str, str] | None = None
 
 
 PLAIN: Final = Envelope()
@@ -42,14 +46,14 @@ def read_envelope(headers: Headers) -> Envelope:
     """
     if not headers:
         return PLAIN
-    found = dict(headers)
-    if "content-type" not in found:
-        found = {name.lower(): value for name, value in headers}
+    found = {name.lower(): value for name, value in headers}
+    event_id, source = found.get("ce_id"), found.get("ce_source")
     return Envelope(
-        attribute(_text(found.get("ce_id"))),
-        attribute(_text(found.get("ce_source"))),
+        attribute(_text(event_id)),
+        attribute(_text(source)),
         trace(_text(found.get("traceparent") or found.get("ce_traceparent"))),
         STRUCTURED.match(found.get("content-type") or b"") is not None,
+        (_as_sent(source), _as_sent(event_id)) if source and event_id else None,
     )
 
 
@@ -63,6 +67,11 @@ def attribute(value: object) -> str | None:
 def trace(value: object) -> str | None:
     """A W3C trace parent as it stands, or None."""
     return value if isinstance(value, str) and TRACEPARENT.fullmatch(value) else None
+
+
+def _as_sent(value: bytes) -> str:
+    """Any bytes as text; what is not UTF-8 is spelled out."""
+    return value.decode("utf-8", "backslashreplace")
 
 
 def _text(value: bytes | None) -> str | None:

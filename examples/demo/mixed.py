@@ -63,10 +63,31 @@ class Row:
 
 
 def send_parties(stage: Stage, kind: str, file: str) -> None:
-    """Announce customers or partners; returns once the broker has them."""
+    """Announce customers or partners; returns once the service knows them.
+
+    A request may wait for its customer, but never for a partner.
+    """
     lines = (FILES / file).read_bytes().splitlines()
-    keyed = [(json.loads(line)[f"{kind}_id"].encode(), line) for line in lines]
-    send(stage, f"{kind}.changed", keyed)
+    ids = [json.loads(line)[f"{kind}_id"] for line in lines]
+    send(
+        stage,
+        f"{kind}.changed",
+        [(each.encode(), line) for each, line in zip(ids, lines, strict=True)],
+    )
+    asyncio.run(_until_known(stage, f"{kind}s", ids))
+
+
+async def _until_known(stage: Stage, table: str, ids: Sequence[str]) -> None:
+    question = f"SELECT count(*) FROM {table} WHERE id = ANY($1::uuid[])"  # noqa: S608  one of two
+    connection = await connect(stage.settings.database_url.get_secret_value())
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while await connection.fetchval(question, ids) < len(ids):
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"The {table} were not known within {PATIENCE_SECONDS:.0f} s.")
+            await asyncio.sleep(LOOK_SECONDS)
+    finally:
+        await connection.close()
 
 
 def send_requests(stage: Stage) -> list[Row]:

@@ -60,13 +60,15 @@ def test_json_may_be_spread_and_in_any_script() -> None:
 def test_an_event_in_binary_mode_has_its_data_as_the_value() -> None:
     headers = [("ce_id", b"e-1"), ("ce_source", b"/portal"), ("ce_type", b"anything")]
     result = decoded(encoded(request()), headers)
-    assert result.envelope == Envelope("e-1", "/portal")
+    assert result.envelope == Envelope("e-1", "/portal", identity=("/portal", "e-1"))
     assert result.message.title == "No connection"
 
 
 def test_an_event_in_structured_mode_holds_its_data() -> None:
     result = decoded(encoded(event(traceparent=TRACE, time="yesterday", other=5)), STRUCTURED)
-    assert result.envelope == Envelope("e-1", "/portal", TRACE, is_structured=True)
+    assert result.envelope == Envelope(
+        "e-1", "/portal", TRACE, is_structured=True, identity=("/portal", "e-1")
+    )
     assert result.message.title == "No connection"
 
 

@@ -39,7 +39,7 @@ def test_a_record_without_headers_is_plain() -> None:
 
 def test_binary_mode_names_the_event() -> None:
     headers = [*BINARY, ("traceparent", TRACE.encode())]
-    assert read_envelope(headers) == Envelope("e-1", "/portal", TRACE)
+    assert read_envelope(headers) == Envelope("e-1", "/portal", TRACE, identity=("/portal", "e-1"))
 
 
 def test_a_trace_may_also_come_as_an_extension_of_the_event() -> None:
@@ -55,9 +55,18 @@ def test_of_a_repeated_header_the_last_counts() -> None:
     "value",
     [None, b"", b"\xff", b"a\0b", b"a\nb", b"\xc2\x80", b"\x7f", b"x" * (LONGEST_ATTRIBUTE + 1)],
 )
-def test_an_unusable_attribute_is_as_if_absent(value: bytes | None) -> None:
-    assert read_envelope([*BINARY, ("ce_id", value)]) == Envelope(None, "/portal")
-    assert read_envelope([*BINARY, ("ce_source", value)]) == Envelope("e-1", None)
+def test_an_attribute_that_we_may_not_keep_still_identifies(value: bytes | None) -> None:
+    odd_id = read_envelope([*BINARY, ("ce_id", value)])
+    odd_source = read_envelope([*BINARY, ("ce_source", value)])
+    assert odd_id[:2] == (None, "/portal")
+    assert odd_source[:2] == ("e-1", None)
+    assert (odd_id.identity is None) == (odd_source.identity is None) == (not value)
+
+
+def test_names_of_headers_are_read_in_any_case() -> None:
+    headers = [(name.upper(), value) for name, value in BINARY]
+    assert read_envelope(headers).id == "e-1"
+    assert read_envelope([*headers, ("content-type", b"application/json")]).id == "e-1"
 
 
 @pytest.mark.parametrize("value", ["x" * LONGEST_ATTRIBUTE, "Ü 1", "😀", "\u200b", "\u00ad"])
@@ -160,7 +169,10 @@ def test_a_rejection_has_no_sequence() -> None:
 
 def test_what_we_publish_we_could_read() -> None:
     headers = fact_headers(**FACT, sequence=1, causation_id=None, traceparent=TRACE)
-    assert read_envelope(headers) == Envelope(FACT["ce_id"], "/isp-ticketing/north", TRACE)
+    source = "/isp-ticketing/north"
+    assert read_envelope(headers) == Envelope(
+        FACT["ce_id"], source, TRACE, identity=(source, FACT["ce_id"])
+    )
 
 
 def test_a_dead_letter_says_in_ten_headers_why_it_is_one() -> None:
