@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 import orjson
@@ -36,6 +37,37 @@ class Page:
 Pages = Mapping[str, Callable[[], Awaitable[Page]]]
 
 
+class Callers:
+    """Who is connected. Among too many, who has let us wait longest makes room for the newest."""
+
+    def __init__(self) -> None:
+        self._transports: dict[int, asyncio.WriteTransport] = {}
+        self._awaited: dict[int, None] = {}
+        self._last = 0
+
+    def admit(self, transport: asyncio.WriteTransport) -> int | None:
+        """Return the caller's number; None where all others have asked and wait for an answer."""
+        if len(self._transports) >= MOST_CONNECTIONS:
+            oldest = next(iter(self._awaited), None)
+            if oldest is None:
+                return None
+            self._transports[oldest].abort()  # ends its reading, and so its task
+            self.leave(oldest)
+        self._last += 1
+        self._transports[self._last] = transport
+        self._awaited[self._last] = None
+        return self._last
+
+    def has_asked(self, number: int) -> None:
+        """Its request is whole: from now on it waits for us."""
+        self._awaited.pop(number, None)
+
+    def leave(self, number: int) -> None:
+        """Forget it; it may be forgotten already."""
+        self._transports.pop(number, None)
+        self._awaited.pop(number, None)
+
+
 class CannotListen(OSError):
     """HTTP can't listen on {host}:{port}: {reason}."""
 
@@ -61,18 +93,21 @@ def listen(host: str, port: int) -> socket.socket:
 @asynccontextmanager
 async def serving(listener: socket.socket, pages: Pages) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address as host:port."""
-    connections: set[asyncio.Task[None]] = set()
+    callers = Callers()
+    tasks: set[asyncio.Task[None]] = set()
 
     async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        if task is None or len(connections) >= MOST_CONNECTIONS:
+        number = callers.admit(writer.transport)
+        if task is None or number is None:
             writer.transport.abort()
             return
-        connections.add(task)
+        tasks.add(task)
         try:
-            await _serve_one(reader, writer, pages)
+            await _serve_one(reader, writer, pages, partial(callers.has_asked, number))
         finally:
-            connections.discard(task)
+            tasks.discard(task)
+            callers.leave(number)
 
     server = await asyncio.start_server(on_connection, sock=listener, limit=LONGEST_HEAD)
     host, port = listener.getsockname()[:2]
@@ -82,18 +117,22 @@ async def serving(listener: socket.socket, pages: Pages) -> AsyncIterator[str]:
         yield address
     finally:
         server.close()
-        for task in connections:
+        for task in tasks:
             task.cancel()
 
 
 async def _serve_one(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pages: Pages
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    pages: Pages,
+    has_asked: Callable[[], None],
 ) -> None:
     with suppress(OSError):  # the caller went away, or was too slow: its own affair
         try:
             async with asyncio.timeout(SECONDS_FOR_A_REQUEST):
                 head = await _head(reader)
-            if head:
+            has_asked()
+            if head and not writer.is_closing():
                 method, page = await _answer(head, pages)
                 writer.write(_rendered(page, with_body=method != "HEAD"))
             async with asyncio.timeout(SECONDS_FOR_A_REQUEST):

@@ -1,6 +1,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from http import HTTPStatus
 
 import pytest
@@ -93,15 +94,38 @@ async def test_a_caller_who_leaves_hurts_nobody(request_bytes: bytes, port: int)
     assert (await sent(port, get("/hello"))).endswith(b"hello")
 
 
-async def test_callers_beyond_the_limit_are_turned_away_until_one_leaves(port: int) -> None:
+async def test_of_too_many_callers_who_keeps_silent_longest_makes_room(port: int) -> None:
     silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(MOST_CONNECTIONS)]
-    assert await sent(port, get("/hello")) == b""
+    silent[0][1].write(b"GET /hel")  # not a whole request, so as good as silence
 
+    assert (await sent(port, get("/hello"))).endswith(b"hello")
+
+    with suppress(ConnectionResetError):
+        assert await silent[0][0].read() == b""
+    silent[1][1].write(get("/hello"))
+    assert (await silent[1][0].read()).endswith(b"hello")
     for _, writer in silent:
         writer.close()
-    for reader, _ in silent:
-        await reader.read()
-    assert (await sent(port, get("/hello"))).endswith(b"hello")
+
+
+async def test_callers_who_wait_for_their_answer_are_never_turned_away() -> None:
+    asked, release = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow() -> Page:
+        asked.release()
+        await release.wait()
+        return await _hello()
+
+    async with serving(listen("127.0.0.1", 0), {"/slow": slow}) as address:
+        port = int(address.rpartition(":")[2])
+        waiting = [asyncio.create_task(sent(port, get("/slow"))) for _ in range(MOST_CONNECTIONS)]
+        for _ in waiting:
+            await asked.acquire()
+
+        assert await sent(port, get("/slow")) == b""
+
+        release.set()
+        assert all([(await answer).endswith(b"hello") for answer in waiting])
 
 
 def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
