@@ -105,6 +105,8 @@ async def serving(listener: socket.socket, pages: Pages) -> AsyncIterator[str]:
         tasks.add(task)
         try:
             await _serve_one(reader, writer, pages, partial(callers.has_asked, number))
+        except asyncio.CancelledError:  # by us, at the end; Python 3.11 would print a traceback
+            writer.transport.abort()
         finally:
             tasks.discard(task)
             callers.leave(number)
@@ -117,8 +119,9 @@ async def serving(listener: socket.socket, pages: Pages) -> AsyncIterator[str]:
         yield address
     finally:
         server.close()
-        for task in tasks:
+        for task in tuple(tasks):
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _serve_one(

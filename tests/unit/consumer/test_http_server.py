@@ -128,6 +128,23 @@ async def test_callers_who_wait_for_their_answer_are_never_turned_away() -> None
         assert all([(await answer).endswith(b"hello") for answer in waiting])
 
 
+async def test_who_is_still_connected_at_the_end_is_dropped_without_a_word() -> None:
+    complaints: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    try:
+        async with serving(listen("127.0.0.1", 0), {"/hello": _hello}) as address:
+            port = int(address.rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            assert (await sent(port, get("/hello"))).endswith(b"hello")
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        writer.close()
+    finally:
+        loop.set_exception_handler(None)
+    assert complaints == []
+
+
 def test_a_port_that_is_taken_is_told_in_one_sentence() -> None:
     with listen("127.0.0.1", 0) as taken:
         number = taken.getsockname()[1]
