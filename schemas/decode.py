@@ -187,6 +187,8 @@ def _validate(
     model: type[M], data: object, value: bytes | None, envelope: Envelope
 ) -> Decoded[M] | InvalidRecord:
     """Validate what was parsed from this value."""
+    if isinstance(data, dict) and not all(map(_is_text, data)):
+        data = {name: item for name, item in data.items() if _is_text(name)}
     try:
         message: M = _adapter(model.wire_form()).validator.validate_python(data)
     except ValidationError as error:
@@ -195,6 +197,15 @@ def _validate(
     if unstorable is not None:
         return _invalid(unstorable, data, envelope)
     return Decoded(message, envelope)
+
+
+def _is_text(name: str) -> bool:
+    """False with half a surrogate pair: no contract has such a name, and pydantic fails on it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _invalid(problem: Problem, data: object, envelope: Envelope) -> InvalidRecord:

@@ -67,7 +67,8 @@ def _parse_exactly(value: bytes) -> Any:  # noqa: ANN401  any JSON value
     try:
         return json.loads(text, parse_constant=_refuse, parse_int=_integer)
     except json.JSONDecodeError as error:
-        fault = f"is not JSON ({error.msg} at character {error.pos})"
+        reason = error.msg.removesuffix(" at")  # of a sentence that Python goes on with
+        fault = f"is not JSON ({reason} at character {error.pos})"
         raise NotJson(_encoding_of(value) or fault) from None
 
 

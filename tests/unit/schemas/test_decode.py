@@ -381,3 +381,7 @@ def test_a_sentence_names_the_field_the_problem_and_the_accepted_form(
 ) -> None:
     said = invalid(encoded(request(**fields))).message
     assert said == f"{problem}; expected {accepted_form}"
+
+
+def test_an_unknown_name_with_half_a_surrogate_pair_is_ignored_too() -> None:
+    decoded(with_raw("\\ud800", "1"))
