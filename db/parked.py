@@ -22,8 +22,9 @@ NOT EXISTS (SELECT FROM jsonb_each(p.party_ends) AS t (topic, ends),
 """
 
 START_GRACE: Final = f"""
-UPDATE parked_requests p SET grace_started_at = now()
- WHERE p.grace_started_at IS NULL AND {_READ}
+UPDATE parked_requests SET grace_started_at = now() WHERE ctid = ANY (ARRAY(
+  SELECT p.ctid FROM parked_requests p WHERE p.grace_started_at IS NULL AND {_READ}
+     FOR NO KEY UPDATE SKIP LOCKED))
 """  # noqa: S608  a constant of ours
 
 DUE: Final = """
