@@ -161,12 +161,12 @@ class BatchStage:
         found = {table: await self.count(table) for table in TABLES}
         return {table: number for table, number in found.items() if number}
 
-    async def know(self, *names: str, **fields: object) -> None:
+    async def know(self, *names: str, **fields: Any) -> None:  # noqa: ANN401  a change's own fields
         """Let these customers be known."""
         await self.settle([customer_change(name, **fields) for name in names])
         self.forget()
 
-    async def know_partner(self, name: str, **fields: object) -> None:
+    async def know_partner(self, name: str, **fields: Any) -> None:  # noqa: ANN401  a change's own fields
         await self.settle([partner_change(name, **fields)])
         self.forget()
 
