@@ -97,6 +97,7 @@ async def running_service(
     *arguments: str,
     settings: Mapping[str, str],
     program: Sequence[str] = ("-m", "consumer", "run"),
+    stdin: int = asyncio.subprocess.DEVNULL,
 ) -> AsyncIterator[ServiceProcess]:
     """Run `ticketing run ARGUMENTS` with TICKETING_{name} set; kill it where a test leaves it."""
     environment = {name: each for name, each in os.environ.items() if "TICKETING_" not in name}
@@ -105,7 +106,7 @@ async def running_service(
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *program, *arguments),
         env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=stdin,
         stderr=asyncio.subprocess.PIPE,
     )
     service = ServiceProcess(process)

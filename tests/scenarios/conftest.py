@@ -1,6 +1,6 @@
 """Worlds on the servers that the session shares, and on servers that a scenario may stop."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
@@ -16,6 +16,7 @@ async def world(kafka: str, database_url: str, topic_prefix: str) -> AsyncIterat
     made = World(kafka, database_url, topic_prefix)
     await made.make_topics()
     yield made
+    await made.hang_up()
     for copy in made.copies:
         drop_database(copy)
 
@@ -27,16 +28,38 @@ def own_stack() -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture
-async def own_world(own_stack: Stack) -> AsyncIterator[World]:
-    """A fresh database and fresh topics on servers that may be stopped."""
+@pytest.fixture(scope="session")
+async def own_template(own_stack: Stack) -> str:
+    """A database that is migrated once, to be copied."""
     from db.migrate import upgrade  # noqa: PLC0415  as in tests/conftest.py
 
     url = create_database(own_stack.postgres.url)
-    prefix = random_prefix()
     await upgrade(url)
-    made = World(own_stack.kafka.bootstrap_servers, url, prefix)
-    await made.make_topics()
-    yield made
-    delete_topics(own_stack.kafka.bootstrap_servers, prefix=prefix)
-    drop_database(url)
+    return url
+
+
+@pytest.fixture
+async def worlds(
+    own_stack: Stack, own_template: str
+) -> AsyncIterator[Callable[[], Awaitable[World]]]:
+    """Makes worlds on servers that may be stopped, each with a database and topics of its own."""
+    made: list[World] = []
+
+    async def make() -> World:
+        url = create_database(own_stack.postgres.url, template=own_template)
+        world = World(own_stack.kafka.bootstrap_servers, url, random_prefix())
+        made.append(world)
+        await world.make_topics()
+        return world
+
+    yield make
+    for world in made:
+        await world.hang_up()
+        delete_topics(world.kafka, prefix=world.prefix)
+        drop_database(world.database_url)
+
+
+@pytest.fixture
+async def own_world(worlds: Callable[[], Awaitable[World]]) -> World:
+    """A fresh database and fresh topics on servers that may be stopped."""
+    return await worlds()

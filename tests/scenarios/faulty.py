@@ -5,7 +5,10 @@ Nothing in the product knows of it: what `compose` is given is wrapped. A fault 
     kill before consumer.commit              SIGKILL, just before the first call
     kill after producer.send_batch #3        SIGKILL, once the third call has returned
     stop before connection.execute ~COMMIT   SIGSTOP, before the first call that mentions COMMIT
-    poison connection.copy_to_table ~smuggled    PostgreSQL refuses each call that mentions this
+    lose consumer.getmany #3                 the broker does not answer the third call
+    lose after consumer.getmany              nor could the answer to the first be read
+    poison connection.copy_to_table ~this    PostgreSQL refuses each call that mentions this
+    conflict connection.executemany ~this    somebody else was first, once
 
 connection: any of the pool's; consumer and producer: aiokafka's. `--client` gives a constant of
 `consumer.clients` another value, where a scenario can't wait for the real one.
@@ -16,6 +19,7 @@ import asyncio
 import os
 import re
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +27,7 @@ from typing import Any
 
 import asyncpg
 import uvloop
+from aiokafka.errors import KafkaConnectionError
 
 from consumer import clients
 from consumer.compose import Outside, run
@@ -32,7 +37,7 @@ from consumer.roles import ALL_ROLES, Role
 from consumer.settings import load_settings
 
 SENTENCE = re.compile(
-    r"(?P<action>kill|stop|poison)(?: (?P<when>before|after))? (?P<call>\w+\.\w+)"
+    r"(?P<action>kill|stop|lose|poison|conflict)(?: (?P<when>before|after))? (?P<call>\w+\.\w+)"
     r"(?: ~(?P<text>[^#]+?))?(?: #(?P<number>\d+))?"
 )
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
@@ -57,11 +62,20 @@ class Fault:
         return cls(action, when or "before", call, text or "", int(number or 1))
 
     def strike(self) -> None:
+        self.seen += 1
         if self.action == "poison":
             raise asyncpg.CharacterNotInRepertoireError("a value that the database can't hold")
-        self.seen += 1
-        if self.seen == self.number:
-            os.kill(os.getpid(), SIGNALS[self.action])
+        if self.seen != self.number:
+            return
+        match self.action:
+            case "lose":
+                raise KafkaConnectionError("the broker does not answer")
+            case "conflict":
+                conflict = asyncpg.UniqueViolationError("somebody was first")
+                conflict.table_name = "requests"
+                raise conflict
+            case _:
+                os.kill(os.getpid(), SIGNALS[self.action])
 
 
 @dataclass(slots=True)
@@ -134,12 +148,16 @@ def outside(faults: Faults) -> Outside:
     )
 
 
-def main() -> None:
+def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--fault", action="append", default=[])
     parser.add_argument("--role", action="append", default=[])
     parser.add_argument("--client", action="append", default=[], metavar="CONSTANT=NUMBER")
-    given = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def serve(given: argparse.Namespace) -> int:
+    """Be the service; the exit code."""
     for name, number in (words.split("=") for words in given.client):
         assert hasattr(clients, name)
         setattr(clients, name, int(number))
@@ -149,8 +167,8 @@ def main() -> None:
     faults = Faults([Fault.parse(sentence) for sentence in given.fault])
     listener = listen(settings.http_host, settings.http_port)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        raise SystemExit(runner.run(run(settings, roles, listener, outside(faults))))
+        return runner.run(run(settings, roles, listener, outside(faults)))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(serve(parsed()))

@@ -47,6 +47,7 @@ async def test_tampering_is_found(finished: World) -> None:
         violations = (await finished.report()).violations
         for sentence in sentences:
             assert any(sentence in each for each in violations), (statement, violations)
+        await finished.hang_up()
         finished.database_url = backup
     await finished.check()
 

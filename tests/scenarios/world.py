@@ -30,6 +30,7 @@ PATIENCE_SECONDS = 90.0
 """How long a scenario waits for what must happen; no claim about speed."""
 
 POLL_SECONDS = 0.05
+PLAIN = ("-m", "consumer", "run")
 FAULTY = ("-m", "tests.scenarios.faulty")
 T = TypeVar("T")
 
@@ -52,6 +53,7 @@ class World:
     options: dict[str, str] = field(default_factory=dict)
     services: list[ServiceProcess] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
+    _connection: asyncpg.Connection | None = field(default=None, repr=False)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -102,9 +104,11 @@ class World:
         """A running service. faults, client: what is different in it, in the words of `faulty`."""
         words = [word for fault in faults for word in ("--fault", fault)]
         words += [word for constant in client for word in ("--client", constant)]
-        program = {"program": FAULTY} if words else {}
         async with running_service(
-            *arguments, *words, settings=self.environment | options, **program
+            *arguments,
+            *words,
+            settings=self.environment | options,
+            program=FAULTY if words else PLAIN,
         ) as started:
             self.services.append(started)
             try:
@@ -149,12 +153,16 @@ class World:
 
     async def ask(self, question: str, *arguments: object) -> list[Any]:
         """Rows of the database."""
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            rows: list[Any] = await connection.fetch(question, *arguments)
-            return rows
-        finally:
-            await connection.close()
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(self.database_url)
+        rows: list[Any] = await self._connection.fetch(question, *arguments)
+        return rows
+
+    async def hang_up(self) -> None:
+        """Leave the database alone: who drops or copies it must be the only one there."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
 
     async def count(self, what: str) -> int:
         """How many rows there are; what: a table, or a table and a condition."""
@@ -195,7 +203,8 @@ class World:
             ) from None
 
     async def copy_database(self) -> str:
-        """The URL of a copy, as it is now. Nobody may be connected."""
+        """The URL of a copy, as it is now."""
+        await self.hang_up()
         copy = await asyncio.to_thread(
             create_database, self.database_url, template=self.database_url
         )
@@ -258,8 +267,10 @@ class World:
     async def come_to_rest_and_leave(self, service: ServiceProcess) -> Report:
         """The same, and then the service ends as at a deployment."""
         report = await self.come_to_rest()
+        await service.line("http.listening")  # before that, a signal would not be heard
         service.signal(signal.SIGTERM)
-        assert await service.end() == 0
+        code = await service.end()
+        assert code == 0, (code, service.lines[-20:])
         return report
 
     async def come_to_rest(self) -> Report:
