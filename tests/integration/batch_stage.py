@@ -23,6 +23,7 @@ from handlers.outcomes import Rules, outcome_of
 from handlers.record import coordinates
 from tests.records import MOST_BYTES, REQUESTS, customer_change, partner_change
 
+OTHER_TABLES = ("party_positions", "lost_positions", "leases", "held_facts")
 QUESTIONS = ("execute", "fetch", "fetchrow", "fetchval", "executemany", "copy_to_table")
 WRITES = ("execute", "copy_to_table")
 """What a poisoned value breaks. Not the keeping of dead letters: that holds any bytes."""
@@ -216,8 +217,10 @@ def dead_of(handled: Iterable[Handled]) -> list[Broken]:
 
 @asynccontextmanager
 async def staged(database_url: str, *, grace_seconds: float = 30.0) -> AsyncIterator[BatchStage]:
-    """A stage on a migrated database that is the test's own."""
+    """A stage on a migrated database, which is emptied."""
     pool = await open_pool(database_url, size=12)
+    async with pool.acquire() as connection:
+        await connection.execute(f"TRUNCATE {', '.join((*TABLES, *OTHER_TABLES))}")
     metrics = Metrics()
     dependencies = Dependencies(metrics)
     dependencies.up("database")

@@ -1,10 +1,20 @@
-"""What the tests of the command line share."""
+"""What the tests of the command line share, and those of batches."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from devstack.databases import create_database, drop_database
 from tests.integration.command import Command
+
+
+@pytest.fixture(scope="module")
+def module_database(migrated_template: str) -> Iterator[str]:
+    """One migrated database for all tests of a module, which empty it themselves."""
+    url = create_database(migrated_template, template=migrated_template)
+    yield url
+    drop_database(url)
 
 
 @pytest.fixture

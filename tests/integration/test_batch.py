@@ -25,9 +25,9 @@ FAR: dict[str, Any] = {"copy_from": 1_000_000}
 
 
 @pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[BatchStage]:
+async def stage(module_database: str) -> AsyncIterator[BatchStage]:
     """A database that knows Anna."""
-    async with staged(database_url) as ready:
+    async with staged(module_database) as ready:
         await ready.know("Anna")
         yield ready
 

@@ -37,8 +37,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[BatchStage]:
-    async with staged(database_url) as ready:
+async def stage(module_database: str) -> AsyncIterator[BatchStage]:
+    async with staged(module_database) as ready:
         yield ready
 
 

@@ -15,7 +15,6 @@ from consumer.transaction import BEGIN
 from db import parked, parties, requests, tables
 from db.bulk import Rows, unnested
 from db.connect import connect
-from devstack.databases import create_database, drop_database
 from handlers.rows import REQUEST_COLUMNS
 from tests.records import some_id
 from tests.scenarios.messages import NORTH
@@ -129,19 +128,12 @@ FILL = (
 
 
 @pytest.fixture(scope="module")
-def own_database(migrated_template: str) -> Iterator[str]:
-    url = create_database(migrated_template, template=migrated_template)
-    yield url
-    drop_database(url)
-
-
-@pytest.fixture(scope="module")
-async def empty_plans(own_database: str) -> AsyncIterator[asyncpg.Connection]:
+async def empty_plans(module_database: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection that has planned every question on tables that are known as empty.
 
     Then the tables are filled: `EXPLAIN EXECUTE` of its statements shows the plans it keeps.
     """
-    connection = await connect(own_database)
+    connection = await connect(module_database)
     await connection.execute("VACUUM ANALYZE")
     await connection.execute(f"{BEGIN}; SET LOCAL plan_cache_mode = force_generic_plan")
     for number, (question, arguments) in enumerate(QUESTIONS.values()):
@@ -228,13 +220,13 @@ async def test_a_plan_from_empty_tables_is_right_for_full_ones(
 @pytest.mark.parametrize("has_statistics", [False, True], ids=["stale", "fresh"])
 async def test_new_plans_are_right_too(
     empty_plans: asyncpg.Connection,
-    own_database: str,
+    module_database: str,
     mode: str,
     *,
     has_statistics: bool,
 ) -> None:
     del empty_plans  # has filled the tables
-    connection = await connect(own_database)
+    connection = await connect(module_database)
     if has_statistics:
         await connection.execute("ANALYZE")
     for name, (question, arguments) in QUESTIONS.items():
@@ -247,11 +239,11 @@ async def test_new_plans_are_right_too(
 
 
 async def test_what_a_foreign_key_checks_is_found_by_index(
-    empty_plans: asyncpg.Connection, own_database: str
+    empty_plans: asyncpg.Connection, module_database: str
 ) -> None:
     """Their plans are kept too, made here while the customers were none."""
     del empty_plans
-    connection = await connect(own_database)
+    connection = await connect(module_database)
     await connection.execute(BEGIN)
     before = await rows_read(connection, "customers")
     await connection.execute(

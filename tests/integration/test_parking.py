@@ -27,9 +27,9 @@ ENDS = {"customer.changed": {"0": 10, "1": 20}}
 
 
 @pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[BatchStage]:
+async def stage(module_database: str) -> AsyncIterator[BatchStage]:
     """A database that knows nobody."""
-    async with staged(database_url, grace_seconds=30) as ready:
+    async with staged(module_database, grace_seconds=30) as ready:
         yield ready
 
 

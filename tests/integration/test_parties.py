@@ -20,8 +20,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[BatchStage]:
-    async with staged(database_url) as ready:
+async def stage(module_database: str) -> AsyncIterator[BatchStage]:
+    async with staged(module_database) as ready:
         yield ready
 
 

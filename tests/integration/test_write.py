@@ -25,8 +25,8 @@ TRACE = (("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-
 
 
 @pytest.fixture
-async def stage(database_url: str) -> AsyncIterator[BatchStage]:
-    async with staged(database_url) as ready:
+async def stage(module_database: str) -> AsyncIterator[BatchStage]:
+    async with staged(module_database) as ready:
         await ready.know("Anna")
         await ready.know_partner("Cable & Co")
         yield ready
