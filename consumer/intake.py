@@ -39,6 +39,9 @@ CATCHING_UP_SECONDS = 0.05
 """How long a fetch of customers alone may keep requests waiting that need not wait any more."""
 
 POSITION_SECONDS = 1.0
+DRAIN_SECONDS = 45.0
+"""A member that takes 60 s to let go of its partitions is put out of the group."""
+
 STARVED_SECONDS = 5.0
 """After so long without room the partitions are paused, so that fetching goes on for nothing."""
 
@@ -279,11 +282,15 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         self._changed.set()
 
     async def _drain(self) -> None:
-        """Finish the batches in flight; drop those that wait for a database that is away."""
+        """Finish the batches in flight; drop those that wait for a database that is away.
+
+        Also those that a slow one keeps for longer than the group waits for us.
+        """
         self._draining = True
+        give_up_at = clock.seconds() + DRAIN_SECONDS
         while self._in_flight:
             await asyncio.wait(self._in_flight, timeout=0.1)
-            if not self._dependencies.is_up("database"):
+            if not self._dependencies.is_up("database") or clock.seconds() >= give_up_at:
                 for task in self._in_flight:
                     task.cancel()
         self.lanes.clear()

@@ -41,7 +41,7 @@ class PartyProgress:
         self._pool = pool
         self._dependencies = dependencies
         self._mine: list[TopicPartition] | None = None
-        self._targets: dict[TopicPartition, int] | None = None
+        self._targets: dict[TopicPartition, int] | None = {}  # before an assignment: nothing to do
         self._positions: dict[TopicPartition, int] = {}
         self._recorded: dict[TopicPartition, int] = {}
         self._nudged = asyncio.Event()

@@ -402,6 +402,18 @@ async def test_a_database_that_goes_away_during_a_revocation_ends_the_wait() -> 
         assert stage.batches.settled == []
 
 
+async def test_a_database_that_takes_too_long_does_not_cost_us_our_membership(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intakes, "DRAIN_SECONDS", 0.0)
+    async with started(assigned=[ONE]) as stage:
+        stage.batches.gate.clear()
+        stage.consumer.append(ONE, values(5))
+        await stage.until(lambda: stage.batches.begun)
+        await stage.consumer.revoke()
+        assert (stage.batches.settled, stage.consumer.offsets) == ([], {})
+
+
 async def test_what_was_fetched_before_a_rebalance_is_dropped() -> None:
     """Queued behind records that were forgotten, its offset would pass over them."""
     async with started(assigned=[ONE]) as stage:

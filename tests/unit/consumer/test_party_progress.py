@@ -73,13 +73,13 @@ def left(progress: PartyProgress) -> int | None:
     return progress.records_left
 
 
-async def test_before_an_assignment_nothing_is_said(
+async def test_before_an_assignment_there_is_nothing_to_read(
     world: World, pool: FakePool, progress: PartyProgress
 ) -> None:
+    world.ends[ONE] = 5
     await refresh(progress, world)
-    assert not progress.is_caught_up
-    assert left(progress) is None
-    assert pool.positions == {}
+    assert (progress.is_caught_up, left(progress)) == (True, 0)
+    assert (progress.ends, pool.positions) == ({}, {})
 
 
 async def test_it_is_caught_up_at_the_ends_that_it_began_with(
