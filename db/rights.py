@@ -9,7 +9,7 @@ SERVICE_RIGHTS = {
     "partners": "SELECT, INSERT, UPDATE",
     "tickets": "SELECT, INSERT, UPDATE",
     "ticket_messages": "SELECT, INSERT",
-    "requests": "SELECT, INSERT, UPDATE",
+    "requests": "SELECT, INSERT, UPDATE, DELETE",
     "ticket_facts": "SELECT, INSERT",
     "outbox": "SELECT, INSERT, UPDATE, DELETE",
     "held_facts": "SELECT, INSERT, UPDATE, DELETE",

@@ -216,15 +216,16 @@ def dead_of(handled: Iterable[Handled]) -> list[Broken]:
 
 
 @asynccontextmanager
-async def staged(database_url: str, *, grace_seconds: float = 30.0) -> AsyncIterator[BatchStage]:
-    """A stage on a migrated database, which is emptied."""
+async def staged(database_url: str, *, is_new: bool = False) -> AsyncIterator[BatchStage]:
+    """A stage on a migrated database, which is emptied where it is not new."""
     pool = await open_pool(database_url, size=12)
-    async with pool.acquire() as connection:
-        await connection.execute(f"TRUNCATE {', '.join((*TABLES, *OTHER_TABLES))}")
+    if not is_new:
+        async with pool.acquire() as connection:
+            await connection.execute(f"TRUNCATE {', '.join((*TABLES, *OTHER_TABLES))}")
     metrics = Metrics()
     dependencies = Dependencies(metrics)
     dependencies.up("database")
-    setting = Setting(Rules(grace_seconds=grace_seconds), "group")
+    setting = Setting(Rules(grace_seconds=30.0), "group")
     try:
         watched, recorder = WatchedPool(pool), Recorder(metrics)
         yield BatchStage(pool, watched, recorder, dependencies, setting, metrics.registry)

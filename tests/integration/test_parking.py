@@ -29,7 +29,7 @@ ENDS = {"customer.changed": {"0": 10, "1": 20}}
 @pytest.fixture
 async def stage(module_database: str) -> AsyncIterator[BatchStage]:
     """A database that knows nobody."""
-    async with staged(module_database, grace_seconds=30) as ready:
+    async with staged(module_database) as ready:
         yield ready
 
 
