@@ -89,11 +89,7 @@ def releasing(table: Table) -> str:
 
 
 def replacing(table: Table, source: str) -> str:
-    """The UPDATE of rows that the caller holds.
-
-    Not INSERT .. ON CONFLICT, which locks a row against tickets that refer to it wherever it may
-    set a column of a unique key: UPDATE does so only where such a column gets another value.
-    """
+    """The UPDATE of rows that the caller holds, which lets tickets be written meanwhile."""
     values = ", ".join(f"{name} = r.{name}" for name in PARTY_COLUMNS[2:])
     return (
         f"UPDATE {table.name} p SET {values}, recorded_at = now() FROM ({source}) r "  # noqa: S608  names of ours

@@ -79,7 +79,15 @@ def _party(name: str) -> Table:
         _at("updated_at", nullable=False),
         Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         UniqueConstraint("tenant_id", "id"),
-        UniqueConstraint("tenant_id", "external_id"),
+        # An index with a predicate is no key that a ticket's foreign key locks: giving a party
+        # another number and opening tickets for it never wait for one another.
+        Index(
+            f"uq_{name}_tenant_id_external_id",
+            "tenant_id",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id IS NOT NULL"),
+        ),
     )
 
 

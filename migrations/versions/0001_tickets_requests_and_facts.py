@@ -116,9 +116,13 @@ def create_parties() -> None:
             at("recorded_at", null=False, default="now()"),
             sa.PrimaryKeyConstraint("id", name=f"pk_{name}"),
             sa.UniqueConstraint("tenant_id", "id", name=f"uq_{name}_tenant_id_id"),
-            sa.UniqueConstraint(
-                "tenant_id", "external_id", name=f"uq_{name}_tenant_id_external_id"
-            ),
+        )
+        op.create_index(
+            f"uq_{name}_tenant_id_external_id",
+            name,
+            ["tenant_id", "external_id"],
+            unique=True,
+            postgresql_where=sa.text("external_id IS NOT NULL"),
         )
 
 

@@ -205,3 +205,36 @@ async def test_the_state_that_is_read_is_the_state_that_was_written(stage: Batch
     assert {name: row[name] for name in parties.PARTY_COLUMNS} == {
         name: getattr(state, name) for name in parties.PARTY_COLUMNS
     }
+
+
+async def test_numbers_given_to_customers_never_lock_their_tickets_out(stage: BatchStage) -> None:
+    """Both in random orders: where a number were a key that tickets lock, they would deadlock."""
+    chance = random.Random(1)  # noqa: S311  no secret
+    names = [f"c{number}" for number in range(40)]
+    await stage.settle([word(name, 1) for name in names])
+    number = iter(range(10_000))
+
+    async def give_numbers() -> None:
+        for minute in range(2, 12):
+            words = [word(name, minute, external_id=next(number)) for name in names]
+            await stage.settle(chance.sample(words, 40))
+
+    async def open_tickets(partition: int) -> None:
+        for start in range(0, 400, 40):
+            batch = [
+                asked(f"{partition}-{start}-{name}", start, customer_id=party_id(name))
+                for name in chance.sample(names, 40)
+            ]
+            await stage.settle(batch, copy_from=chance.choice([0, 1_000_000]))
+
+    await asyncio.gather(give_numbers(), open_tickets(1), open_tickets(2))
+    assert await stage.count("tickets") == 800
+    assert stage.retries == 0
+
+
+async def test_a_change_of_number_does_not_wait_for_a_ticket(stage: BatchStage) -> None:
+    await stage.settle([word("Anna", 1, external_id=7)])
+    async with stage.transaction() as writing:
+        await handle(writing, [asked(1)], stage.setting)
+        async with asyncio.timeout(20):
+            assert await stage.settle([word("Anna", 2, 1, external_id=8)]) == ["changed"]
