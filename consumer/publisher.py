@@ -181,10 +181,18 @@ class Publisher:
         return known
 
     async def _look_up(self, producer: AIOKafkaProducer, topics: set[str]) -> None:
-        """Have the producer know these topics, those that exist, and keep knowing them."""
+        """Have the producer know these topics, those that exist, and keep knowing them.
+
+        Where another task asks for the same topics at this moment, `set_topics` returns at once,
+        before the answer: what is still unknown then is asked for once more.
+        """
+        client = producer.client
         async with asyncio.timeout(self._send_seconds):
-            if not await producer.client.set_topics(self._tracked | topics):
-                raise errors.KafkaConnectionError("no broker answers")
+            is_answered = await client.set_topics(self._tracked | topics)
+            if is_answered and topics - _known_partitions(producer, topics).keys():
+                is_answered = await client.force_metadata_update()
+        if not is_answered:
+            raise errors.KafkaConnectionError("no broker answers")
         if denied := topics & producer.client.cluster.unauthorized_topics:
             raise errors.TopicAuthorizationFailedError(*sorted(denied))
         found = _known_partitions(producer, topics).keys()

@@ -88,8 +88,9 @@ async def test_five_megabytes_that_compress_well(world: World) -> None:
 
 
 async def test_headers_that_nobody_expects(world: World) -> None:
-    traps: list[tuple[str, Any]] = [
+    traps: list[tuple[Any, Any]] = [
         ("", b"nameless"),
+        (b"\xff\xfe", b"a name that is no text"),
         ("content-type", None),
         ("content-type", b"\xff\xfe"),
         ("ce_id", None),

@@ -89,9 +89,14 @@ class World:
     async def shrink(self, topic: str, *, max_message_bytes: int) -> None:
         """Have the broker refuse longer batches for this topic from now on."""
         kind, name = ConfigResourceType.TOPIC, self.prefix + topic
-        config = ConfigResource(kind, name, {"max.message.bytes": str(max_message_bytes)})
+        wanted = {"max.message.bytes": str(max_message_bytes)}
         async with started(clients.admin(self.settings)) as admin:
-            await admin.alter_configs([config])
+            await admin.alter_configs([ConfigResource(kind, name, wanted)])
+            shown: set[tuple[str, str]] = set()
+            while not wanted.items() <= shown:  # the broker hears of it from the controller
+                await asyncio.sleep(POLL_SECONDS)
+                (answer,) = await admin.describe_configs([ConfigResource(kind, name)])
+                shown = {(each[0], each[1]) for each in answer.resources[0][4]}
 
     @asynccontextmanager
     async def service(
