@@ -91,3 +91,41 @@ async def test_members_come_and_go_under_load(world: World) -> None:
         assert await first.end() == 0
         report = await world.come_to_rest()
     assert report.outcomes == {"applied": 50, "created": 4_000}
+
+
+async def test_workers_under_one_parent_share_the_load(world: World) -> None:
+    people = [f"customer {number}" for number in range(20)]
+    await world.publish(*map(customer, people))
+    load = [requested(number, customer_id=party_id(people[number % 20])) for number in range(2_000)]
+    async with world.service("--workers", "2", BATCH_RECORDS="100") as parent:
+        for worker in (1, 2):
+            await parent.line("partitions.assigned", worker=worker)
+        await world.publish(*load)
+        report = await world.come_to_rest()
+        assert {line["worker"] for line in parent.lines if line["event"] == "batch.committed"} == {
+            1,
+            2,
+        }
+        parent.signal(signal.SIGTERM)
+        assert await parent.end() == 0
+    assert report.outcomes == {"applied": 20, "created": 2_000}
+
+
+async def test_each_role_in_a_process_of_its_own(world: World) -> None:
+    """The consumer wakes the relay and the timers through the database alone."""
+    await world.publish(customer())
+    options = {"UNKNOWN_CUSTOMER_GRACE_SECONDS": "3600"}
+    async with (
+        world.service("--role", "consumer", **options),
+        world.service("--role", "relay", **options),
+        world.service("--role", "timers", **options),
+    ):
+        await world.publish(
+            *[requested(number) for number in range(100)],
+            requested("late", customer_id=party_id("late")),
+            Message(b"broken"),
+        )
+        await world.until_rows("parked_requests")
+        await world.publish(customer("late"))
+        report = await world.come_to_rest()
+    assert report.outcomes == {"applied": 2, "created": 101, "dead_lettered": 1}
