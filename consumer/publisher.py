@@ -7,6 +7,7 @@ later send there fails. So nothing is queued behind a request, and a failed prod
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, errors
@@ -188,11 +189,14 @@ class Publisher:
         """
         client = producer.client
         async with asyncio.timeout(self._send_seconds):
-            is_answered = await client.set_topics(self._tracked | topics)
-            if is_answered and topics - _known_partitions(producer, topics).keys():
-                is_answered = await client.force_metadata_update()
-        if not is_answered:
-            raise errors.KafkaConnectionError("no broker answers")
+            for ask in (
+                partial(client.set_topics, self._tracked | topics),
+                client.force_metadata_update,
+            ):
+                if not await ask():
+                    raise errors.KafkaConnectionError("no broker answers")
+                if not topics - _known_partitions(producer, topics).keys():
+                    break
         if denied := topics & producer.client.cluster.unauthorized_topics:
             raise errors.TopicAuthorizationFailedError(*sorted(denied))
         found = _known_partitions(producer, topics).keys()
