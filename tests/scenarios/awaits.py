@@ -41,6 +41,29 @@ def path_of(module: str) -> Path:
     return ROOT / f"{module.replace('.', '/')}.py"
 
 
+def modules_behind(*roots: str) -> frozenset[str]:
+    """These modules of the machine and all that they import of it, where there is any await."""
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += _imported_by(module)
+    return frozenset(module for module in found if awaits_of(module))
+
+
+def _imported_by(module: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path_of(module).read_text())):
+        match node:
+            case ast.ImportFrom(module="consumer"):
+                yield from (f"consumer.{alias.name}" for alias in node.names)
+            case ast.ImportFrom(module=str(name)) if name.startswith("consumer."):
+                yield name
+            case _:
+                pass
+
+
 def awaits_of(module: str) -> frozenset[AwaitPlace]:
     """Every await in a module."""
     return frozenset(place for _, place in _spans(module))

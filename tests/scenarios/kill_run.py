@@ -14,28 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.integration.service_process import ServiceProcess, running_service
-from tests.scenarios.awaits import AwaitPlace, awaits_of
+from tests.scenarios.awaits import AwaitPlace, awaits_of, modules_behind
 from tests.scenarios.world import World
 
-MODULES = (
-    "consumer.intake",
-    "consumer.positions",
-    "consumer.offsets",
-    "consumer.party_progress",
-    "consumer.lost_positions",
-    "consumer.batch",
-    "consumer.bisect",
-    "consumer.transaction",
-    "consumer.timers",
-    "consumer.relay",
-    "consumer.rounds",
-    "consumer.releases",
-    "consumer.ledger",
-    "consumer.leadership",
-    "consumer.delivery",
-    "consumer.publisher",
-    "consumer.letters",
-    "consumer.wakeups",
+MODULES = tuple(
+    sorted(modules_behind(*(f"consumer.{name}" for name in ("intake", "batch", "relay", "timers"))))
 )
 """Intake, batch, relay and timers, with the modules that they are made of."""
 

@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 from db.tables import NO_DEAD_LETTER_TOPIC
 from tests.integration.service_process import ServiceProcess
-from tests.scenarios.kill_run import QUICK, Situation, tell_to_end
+from tests.scenarios.kill_run import MODULES, QUICK, Situation, tell_to_end
 from tests.scenarios.messages import Message, customer, party_id, requested
 from tests.scenarios.world import World
 
@@ -19,10 +19,7 @@ WRITING = frozenset(
     f"consumer.{name}"
     for name in ("batch", "bisect", "transaction", "timers", "wakeups", "leadership")
 )
-RELAY = frozenset(
-    f"consumer.{name}"
-    for name in ("relay", "rounds", "releases", "ledger", "delivery", "publisher", "letters")
-)
+RELAY = frozenset(MODULES) - INTAKE - WRITING
 LARGE = "very long " * 1_000
 NOWHERE = "127.0.0.1:1"
 
@@ -93,6 +90,14 @@ async def send_and_miss_topics(world: World, number: int) -> None:
         topic,
     )
     await world.ask("UPDATE dead_letters SET publish_error = $1", NO_DEAD_LETTER_TOPIC)
+
+
+async def send_without_dead_letter_topic(world: World, number: int) -> None:
+    """A broken record whose dead letter topic nobody has made."""
+    topic = "requests.two"
+    if number == 0:
+        await world.make_topics_named(topic)
+    await world.publish(customer(), requested(str(number)).on(topic), Message(b"broken").on(topic))
 
 
 async def until_nothing_is_missed(world: World, service: ServiceProcess) -> None:
@@ -187,6 +192,12 @@ SITUATIONS = (
         "topics were missing",
         send_and_miss_topics,
         finish=until_nothing_is_missed,
+        modules=RELAY,
+    ),
+    Situation(
+        "a topic is missing",
+        send_without_dead_letter_topic,
+        options={"REQUEST_TOPICS": "requests.two"},
         modules=RELAY,
     ),
     Situation(
