@@ -1,7 +1,7 @@
 """From Kafka to batches: fetch, decode, take in turn, settle, commit offsets; drain when told."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -16,21 +16,12 @@ from consumer.lost_positions import LostPositions
 from consumer.metrics import Metrics
 from consumer.offsets import Offsets
 from consumer.party_progress import PartyProgress
+from consumer.portions import FETCH_RECORDS, how_many_next, portions
 from consumer.positions import Positions
 from consumer.subscription import Subscription
 from handlers.entries import read
 
 log = structlog.get_logger()
-
-FETCH_RECORDS = 128
-"""Records handed over by the client and decoded at once: a millisecond of work. Few, because each
-may turn out to be megabytes long, compressed to nothing on the way."""
-
-DECODE_BYTES = 256 * 1024
-"""Bytes of values decoded before other tasks may run, heartbeats among them."""
-
-FETCH_BYTES = 4 * 1024 * 1024
-"""What a fetch aims at when records are long: it asks for fewer of them next time."""
 
 BATCH_BYTES = 16 * 1024 * 1024
 BUFFERED_BYTES = 32 * 1024 * 1024
@@ -200,7 +191,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         return set()
 
     async def _queue(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        self._fetch_records = min(self._batch_records, _how_many_next(fetched))
+        self._fetch_records = min(self._batch_records, how_many_next(fetched))
         self._in_hand = {each: records[0].offset for each, records in fetched.items()}
         try:
             await self._queue_decoded(fetched)
@@ -214,7 +205,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
             role = self._subscription.role_of(partition.topic)
             if role is None:
                 continue
-            for chunk in _portions(records):
+            for chunk in portions(records):
                 self.lanes.add(
                     partition,
                     [Waiting(each, read(each, role, self._max_record_bytes)) for each in chunk],
@@ -313,25 +304,3 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         )
         self._changed.set()
         log.info("partitions.assigned", partitions=len(assigned))
-
-
-def _portions(records: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Consecutive records, as many and as long as may be decoded at once."""
-    start = size = 0
-    for number, record in enumerate(records):
-        length = len(record.value or b"")
-        full = number - start >= FETCH_RECORDS or size + length > DECODE_BYTES
-        if full and number > start:
-            yield records[start:number]
-            start, size = number, 0
-        size += length
-    if start < len(records):
-        yield records[start:]
-
-
-def _how_many_next(fetched: Mapping[TopicPartition, Sequence[Any]]) -> int:
-    """How many records of the length just seen make up a fetch."""
-    lengths = [len(record.value or b"") for records in fetched.values() for record in records]
-    if not lengths:
-        return FETCH_RECORDS
-    return max(1, min(FETCH_RECORDS, FETCH_BYTES * len(lengths) // max(1, sum(lengths))))

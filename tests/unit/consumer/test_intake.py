@@ -18,10 +18,11 @@ from consumer import offsets as committing
 from consumer import party_progress
 from consumer.batch import Batches
 from consumer.dependencies import Dependencies
-from consumer.intake import FETCH_RECORDS, Intake
+from consumer.intake import Intake
 from consumer.lost_positions import LostPositions
 from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
+from consumer.portions import FETCH_RECORDS
 from consumer.settings import Settings
 from consumer.subscription import Subscription
 from handlers.batch import Entry
