@@ -56,8 +56,8 @@ class Batches:
         Cancel it to give up: what is committed stands, the rest is read again by the next owner.
         """
         started = perf_counter()
-        handled: list[Handled] = await self._dependencies.retrying("database")(
-            self._bisector.settle, entries
+        handled: list[Handled] = await self._dependencies.retrying(
+            "database", self._bisector.settle, entries
         )
         self._telling.tell(len(entries), handled, perf_counter() - started)
 

@@ -90,14 +90,14 @@ async def run(
         kafka = KafkaProbe(partial(clients.admin, settings))
         await stack.enter_async_context(probed("kafka", kafka, dependencies))
         opening: asyncio.Future[Any] = asyncio.ensure_future(
-            dependencies.retrying("database")(outside.pool, settings)
+            dependencies.retrying("database", outside.pool, settings)
         )
         if not await _done_before_stop(opening, shutdown):
             return 0
         pool = opening.result()
         try:
             asking: asyncio.Future[bool] = asyncio.ensure_future(
-                dependencies.retrying("database")(_may_copy, pool)
+                dependencies.retrying("database", _may_copy, pool)
             )
             if not await _done_before_stop(asking, shutdown):
                 return 0

@@ -51,16 +51,16 @@ class Delivery:
 
     async def pack(self, records: Sequence[Outgoing]) -> Shipment:
         """Make records ready to be sent; waits for a broker."""
-        return await self._dependencies.retrying("kafka")(self._publisher.pack, records)
+        return await self._dependencies.retrying("kafka", self._publisher.pack, records)
 
     async def existing(self, topics: Iterable[str]) -> set[str]:
         """Which of these topics exist now; waits for a broker."""
-        return await self._dependencies.retrying("kafka")(self._publisher.topics_exist, topics)
+        return await self._dependencies.retrying("kafka", self._publisher.topics_exist, topics)
 
     async def deliver(self, shipment: Shipment) -> Delivered:
         """Send it; after a failure again what is not acknowledged, so that the order stands."""
         todo = _Todo(shipment)
-        await self._dependencies.retrying("kafka")(self._attempt, todo)
+        await self._dependencies.retrying("kafka", self._attempt, todo)
         return todo.delivered
 
     async def _attempt(self, todo: "_Todo") -> None:

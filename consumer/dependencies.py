@@ -9,7 +9,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, ParamSpec, TypeAlias, TypeVar
 
 import asyncpg
 import structlog
@@ -21,6 +21,9 @@ from consumer.metrics import Metrics
 from db.errors import Remedy, remedy
 
 Name: TypeAlias = Literal["database", "kafka"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 2.0
@@ -148,13 +151,33 @@ class Dependencies:
             return
         self._logged_at[name] = self._seconds()
 
-    def retrying(self, name: Name) -> AsyncRetrying:
-        """Return the policy for calls to `name`: for as long as it is down, try again.
+    async def retrying(
+        self, name: Name, call: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Await `call(*args, **kwargs)`; for as long as `name` is down, try again.
 
         Waits 0.05 s, doubling to 2 s at most, with full jitter; marks the state on the way. What is
         no absence of the dependency is raised at once, as it is. Cancel the task to give up.
-        Use: `await deps.retrying("database")(call, argument)`, or `async for attempt in ...:`.
         """
+        try:
+            result = await call(*args, **kwargs)
+        except Exception as error:
+            if not is_absence(name, error):
+                raise
+            failures = [error]
+        else:
+            self.up(name)
+            return result
+
+        async def attempt() -> T:
+            if failures:
+                raise failures.pop()
+            return await call(*args, **kwargs)
+
+        return await self._policy(name)(attempt)
+
+    def _policy(self, name: Name) -> AsyncRetrying:
+        """Made only once something failed: each makes a hundred objects that hold one another."""
 
         def is_worth_another(attempt: RetryCallState) -> bool:
             outcome = attempt.outcome

@@ -98,7 +98,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
     async def _join(self) -> bool:
         """Join the group, however long Kafka is away; False when told to stop before."""
         joining: asyncio.Future[Any] = asyncio.ensure_future(
-            self._dependencies.retrying("kafka")(self._consumer.start)
+            self._dependencies.retrying("kafka", self._consumer.start)
         )
         stopping: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait([joining, stopping], return_when=asyncio.FIRST_COMPLETED)

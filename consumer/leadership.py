@@ -61,7 +61,7 @@ class Leadership:
 
     async def take(self) -> Lease | None:
         """Try once; None while another holds it. Waits for the database."""
-        found: Lease | None = await self._dependencies.retrying("database")(self._acquire)
+        found: Lease | None = await self._dependencies.retrying("database", self._acquire)
         if found is not None:
             self._lease = found
             self.progressed()

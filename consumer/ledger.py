@@ -103,27 +103,27 @@ class Ledger:
         in_flight: rows that are being published. Raises LeaseLost when the lease is another's; then
         nothing is written. Doing it again after a commit that was cut off changes nothing.
         """
-        return await self._dependencies.retrying("database")(self._exchange, settlement, in_flight)
+        return await self._dependencies.retrying("database", self._exchange, settlement, in_flight)
 
     async def settle(self, settlement: Settlement) -> None:
         """Only write off. Raises LeaseLost, likewise."""
-        await self._dependencies.retrying("database")(self._settle_alone, settlement)
+        await self._dependencies.retrying("database", self._settle_alone, settlement)
 
     async def waiting(self) -> Waiting:
         """How much waits, and for which topics."""
-        return await self._dependencies.retrying("database")(self._waiting)
+        return await self._dependencies.retrying("database", self._waiting)
 
     async def held_for(self, topic: str) -> tuple[list[FactKey], list[asyncpg.Record]]:
         """The first facts that wait for a topic: the keys of all, and those that exist."""
-        return await self._dependencies.retrying("database")(self._held_for, topic)
+        return await self._dependencies.retrying("database", self._held_for, topic)
 
     async def letters_for(self, topic: str) -> list[Sized]:
         """The first dead letters of a topic that wait for its .dlq."""
-        return await self._dependencies.retrying("database")(self._letters_for, topic)
+        return await self._dependencies.retrying("database", self._letters_for, topic)
 
     async def letters(self, keys: Sequence[LetterKey]) -> list[asyncpg.Record]:
         """Dead letters in full (db.letters.LETTER)."""
-        return await self._dependencies.retrying("database")(self._letters, keys)
+        return await self._dependencies.retrying("database", self._letters, keys)
 
     async def _exchange(
         self, settlement: Settlement | None, in_flight: Collection[int]

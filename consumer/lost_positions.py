@@ -32,7 +32,7 @@ class LostPositions:
             resumed_offset=resumed,
         )
         self._metrics.lost_positions.labels(partition.topic).inc()
-        await self._dependencies.retrying("database")(self._save, partition, lost, resumed)
+        await self._dependencies.retrying("database", self._save, partition, lost, resumed)
 
     async def _save(self, partition: TopicPartition, lost: int, resumed: int) -> None:
         async with transaction(self._pool) as connection:

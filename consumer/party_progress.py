@@ -131,7 +131,7 @@ class PartyProgress:
             return
         rows = [(each.topic, each.partition, at) for each, at in moved.items()]
         recorded = self._recorded  # another one after the next assignment
-        await self._dependencies.retrying("database")(self._save, rows)
+        await self._dependencies.retrying("database", self._save, rows)
         recorded |= moved
 
     async def _save(self, rows: Sequence[tuple[str, int, int]]) -> None:

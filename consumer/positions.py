@@ -52,7 +52,7 @@ class Positions:
         self.are_known = False
         for partition in self._consumer.assignment():
             try:
-                await self._dependencies.retrying("kafka")(self._restore, partition)
+                await self._dependencies.retrying("kafka", self._restore, partition)
             except KafkaError as error:  # not ours any more: its next owner begins where we stood
                 log.info("position.not_restored", reason=type(error).__name__)
         self.are_known = True

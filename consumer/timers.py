@@ -64,7 +64,7 @@ class Timers:
         """Sweep, sleep, for ever."""
         while True:
             self._woken.clear()
-            sleep: float = await self._dependencies.retrying("database")(self._sweep)
+            sleep: float = await self._dependencies.retrying("database", self._sweep)
             try:
                 async with asyncio.timeout(sleep):
                     await self._woken.wait()

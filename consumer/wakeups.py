@@ -42,8 +42,8 @@ class Wakeups:
     ) -> None:
         """Be woken by other processes, for ever, on a connection of its own."""
         while True:
-            connection: asyncpg.Connection = await dependencies.retrying("database")(
-                self._listening, connect
+            connection: asyncpg.Connection = await dependencies.retrying(
+                "database", self._listening, connect
             )
             ended = asyncio.Event()
             connection.add_termination_listener(lambda _, ended=ended: ended.set())
