@@ -3,28 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Protocol
 
 import asyncpg
 
 from consumer.bisect import Bisector
 from consumer.dependencies import Dependencies
 from consumer.telling import Telling
-from consumer.transaction import transaction
+from consumer.writes import Writes
 from db.errors import sqlstate
 from handlers.batch import Broken, Entry, Handled, Setting, handle
 from handlers.outcomes import Duplicate
 from schemas.vocabulary import Outcome
-
-
-class Announcer(Protocol):
-    """Whoever publishes: told about each write in its transaction, and again after the commit."""
-
-    async def announce(self, connection: asyncpg.Connection) -> None:
-        """Let other processes know, with the commit."""
-
-    def wake(self) -> None:
-        """Let this process's relay know, after the commit."""
 
 
 class Batches:
@@ -33,17 +22,15 @@ class Batches:
     def __init__(
         self,
         *,
-        pool: asyncpg.Pool,
         dependencies: Dependencies,
         telling: Telling,
-        announcer: Announcer,
+        writes: Writes,
         setting: Callable[[], Setting],
         on_parties: Callable[[], None],
     ) -> None:
-        self._pool = pool
         self._dependencies = dependencies
         self._telling = telling
-        self._announcer = announcer
+        self._writes = writes
         self._setting = setting
         self._on_parties = on_parties
         self._bisector: Bisector[Entry, Handled] = Bisector(
@@ -65,12 +52,11 @@ class Batches:
         setting = self._setting()
         if someone_was_first:
             setting = replace(setting, check_numbers=True)
-        async with transaction(self._pool) as connection:
-            handled = await handle(connection, entries, setting)
-            if handled.outbox_id is not None:
-                await self._announcer.announce(connection)
-        if handled.outbox_id is not None:
-            self._announcer.wake()
+
+        async def work(connection: asyncpg.Connection) -> Handled:
+            return await handle(connection, entries, setting)
+
+        handled = await self._writes.write(work)
         if handled.parties:
             self._on_parties()
         return handled

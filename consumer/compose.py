@@ -15,6 +15,7 @@ import structlog
 from consumer import clients
 from consumer.batch import Batches
 from consumer.dependencies import Dependencies
+from consumer.handover import Handover
 from consumer.health import Health
 from consumer.http_server import serving
 from consumer.intake import Intake
@@ -35,6 +36,7 @@ from consumer.telling import Telling
 from consumer.timers import Timers
 from consumer.wakeups import Wakeups
 from consumer.watchdog import Watchdog, loop_watched
+from consumer.writes import Writes
 from db.connect import connect, open_pool
 from db.grants import may_copy as may_copy_as
 from handlers.batch import Setting
@@ -144,7 +146,8 @@ class Machine:
         may_copy: bool,
     ) -> None:
         self._dependencies = dependencies
-        wakeups = Wakeups()
+        wakeups, handover = Wakeups(), Handover()
+        writes = Writes(pool, wakeups, handover)
         telling = Telling(metrics)
         subscription = Subscription(settings)
         setting = _setting(settings, may_copy=may_copy)
@@ -159,13 +162,13 @@ class Machine:
                 dependencies=dependencies,
                 metrics=metrics,
                 telling=telling,
-                announcer=wakeups,
+                writes=writes,
                 setting=setting,
                 read=read_parked,
             )
         if Role.CONSUMER in roles:
             self.intake = self._make_intake(
-                settings, outside, pool, metrics, telling, wakeups, subscription, setting
+                settings, outside, pool, metrics, telling, writes, subscription, setting
             )
         if Role.RELAY in roles:
             pooler = settings.database_pooler
@@ -175,6 +178,7 @@ class Machine:
                 wakeups,
                 dependencies,
                 metrics,
+                handover=handover,
                 topic_prefix=settings.topic_prefix,
                 holder=f"{socket.gethostname()}:{os.getpid()}",
                 connect=None if pooler else partial(outside.connect, settings),
@@ -187,7 +191,7 @@ class Machine:
         pool: Any,  # noqa: ANN401  asyncpg's pool, or one that wraps it
         metrics: Metrics,
         telling: Telling,
-        wakeups: Wakeups,
+        writes: Writes,
         subscription: Subscription,
         setting: Setting,
     ) -> Intake:
@@ -201,10 +205,9 @@ class Machine:
                 self.timers.wake()
 
         batches = Batches(
-            pool=pool,
             dependencies=self._dependencies,
             telling=telling,
-            announcer=wakeups,
+            writes=writes,
             setting=lambda: replace(setting, party_ends=progress.ends),
             on_parties=on_parties,
         )

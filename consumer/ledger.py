@@ -1,12 +1,14 @@
 """The relay's side of the database: what to publish next, and writing off what was."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import asyncpg
 
 from consumer import transaction as transactions
 from consumer.dependencies import Dependencies
+from consumer.outgoing import FactRow
 from consumer.transaction import transaction
 from db import held_facts, lease, letters, outbox
 from db.held_facts import Block, FactKey, Hold, Subject
@@ -23,19 +25,25 @@ HELD_AT_ONCE = 500
 """Held facts and dead letters that are read at once when their topic has appeared."""
 
 
+NO_FLUSH = "SET LOCAL synchronous_commit = off"
+"""For writing off: a server that crashes may forget it, and then facts are published once more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Round:
     """Rows of the outbox, and all that they announce. oldest_seconds: the age of the first.
 
     facts: rows as db.outbox.FACT, a ticket's in order. blocked: their subjects that have facts
-    held. letters: dead letters, with their lengths. is_cut: there was more than a round may take.
+    held. letters: dead letters, with their lengths. is_cut: there is more in the outbox.
+    is_handed_over: it was not read from there.
     """
 
     claims: Sequence[Claim]
-    facts: Sequence[asyncpg.Record]
-    letters: Sequence[Sized]
-    blocked: Mapping[Subject, Block]
-    is_cut: bool
+    facts: Sequence[asyncpg.Record | FactRow]
+    letters: Sequence[Sized] = ()
+    blocked: Mapping[Subject, Block] = field(default_factory=dict)
+    is_cut: bool = False
+    is_handed_over: bool = False
 
     @property
     def ids(self) -> list[int]:
@@ -95,19 +103,20 @@ class Ledger:
         self._anything_held = True
         self._begin = beginning(idle_seconds)
 
-    async def exchange(
-        self, settlement: Settlement | None, in_flight: Collection[int] = ()
-    ) -> Round | None:
-        """Read the next round, if there is one, and write off an earlier one.
+    async def read(self, taken: Collection[int], is_handed_over: Callable[[int], bool]) -> Round:
+        """Read the next round; it has no claims when there is none.
 
-        in_flight: rows that are being published. Raises LeaseLost when the lease is another's; then
-        nothing is written. Doing it again after a commit that was cut off changes nothing.
+        taken: rows that are being published, or are and not yet written off. is_handed_over:
+        whether a row comes by another way; what stands behind it has to wait for it.
         """
-        return await self._dependencies.retrying("database", self._exchange, settlement, in_flight)
+        return await self._dependencies.retrying("database", self._read, taken, is_handed_over)
 
     async def settle(self, settlement: Settlement) -> None:
-        """Only write off. Raises LeaseLost, likewise."""
-        await self._dependencies.retrying("database", self._settle_alone, settlement)
+        """Write off. Raises LeaseLost when the lease is another's; then nothing is written.
+
+        Doing it again after a commit that was cut off changes nothing.
+        """
+        await self._dependencies.retrying("database", self._settle, settlement)
 
     async def waiting(self) -> Waiting:
         """How much waits, and for which topics."""
@@ -125,51 +134,37 @@ class Ledger:
         """Dead letters in full (db.letters.LETTER)."""
         return await self._dependencies.retrying("database", self._letters, keys)
 
-    async def _exchange(
-        self, settlement: Settlement | None, in_flight: Collection[int]
-    ) -> Round | None:
-        published = settlement.outbox_ids if settlement is not None else ()
-        async with transaction(self._pool, begin=self._begin) as connection:
-            found = await self._read(connection, {*in_flight, *published})
-            if settlement is not None:
-                await self._settle(connection, settlement)
-        return found
-
-    async def _read(self, connection: asyncpg.Connection, taken: Collection[int]) -> Round | None:
+    async def _read(self, taken: Collection[int], is_handed_over: Callable[[int], bool]) -> Round:
         limit = MOST_ROWS + len(taken)
-        rows = await outbox.claim(connection, limit=limit)
-        free = [row for row in rows if row.id not in taken]
-        claims = bounded(free)
-        if not claims:
-            return None
-        with_facts = [claim.id for claim in claims if claim.facts]
-        with_letters = [claim.id for claim in claims if claim.dead_letters]
-        facts = await outbox.facts_of(connection, with_facts) if with_facts else []
-        sized = await letters.written_with(connection, with_letters) if with_letters else []
-        blocked: Mapping[Subject, Block] = {}
-        if facts and self._anything_held:
-            blocked = await held_facts.blocked(connection, list({row[:2] for row in facts}))
+        async with transaction(self._pool, begin=self._begin) as connection:
+            rows = await outbox.claim(connection, limit=limit)
+            free = [row for row in rows if row.id not in taken]
+            claims = bounded(list(takewhile(lambda row: not is_handed_over(row.id), free)))
+            with_facts = [claim.id for claim in claims if claim.facts]
+            with_letters = [claim.id for claim in claims if claim.dead_letters]
+            facts = await outbox.facts_of(connection, with_facts) if with_facts else []
+            sized = await letters.written_with(connection, with_letters) if with_letters else []
+            blocked: Mapping[Subject, Block] = {}
+            if facts and self._anything_held:
+                blocked = await held_facts.blocked(connection, list({row[:2] for row in facts}))
         is_cut = len(claims) < len(free) or len(rows) == limit
         return Round(claims, facts, sized, blocked, is_cut)
 
-    async def _settle_alone(self, settlement: Settlement) -> None:
-        async with transaction(self._pool, begin=self._begin) as connection:
-            await self._settle(connection, settlement)
-
-    async def _settle(self, connection: asyncpg.Connection, settlement: Settlement) -> None:
+    async def _settle(self, settlement: Settlement) -> None:
         """Nobody else holds the lease until this is committed."""
-        await lease.confirm(connection, self._lease)
-        if settlement.outbox_ids:
-            await outbox.delete(connection, settlement.outbox_ids)
-        if settlement.held:
-            await held_facts.hold(connection, settlement.held)
-            self._anything_held = True
-        if settlement.released:
-            await held_facts.remove(connection, settlement.released)
-        for fact, reason in settlement.refused.items():
-            await held_facts.block(connection, fact, reason)
-        if settlement.letters:
-            await letters.set_errors(connection, settlement.letters)
+        async with transaction(self._pool, begin=f"{self._begin}; {NO_FLUSH}") as connection:
+            await lease.confirm(connection, self._lease)
+            if settlement.outbox_ids:
+                await outbox.delete(connection, settlement.outbox_ids)
+            if settlement.held:
+                await held_facts.hold(connection, settlement.held)
+                self._anything_held = True
+            if settlement.released:
+                await held_facts.remove(connection, settlement.released)
+            for fact, reason in settlement.refused.items():
+                await held_facts.block(connection, fact, reason)
+            if settlement.letters:
+                await letters.set_errors(connection, settlement.letters)
 
     async def _waiting(self) -> Waiting:
         async with transaction(self._pool, begin=self._begin) as connection:

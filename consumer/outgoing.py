@@ -3,11 +3,12 @@
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
+from db.bulk import NULL, Row
 from db.held_facts import FactKey
 from db.letters import LetterKey
 from handlers.identity import uuid5
@@ -19,6 +20,9 @@ Headers = Sequence[tuple[str, bytes | None]]
 Place = tuple[Hashable, int]
 """Whose records must keep their order, and the number of one among them."""
 
+FactRow: TypeAlias = tuple[Any, ...]
+"""The columns of db.outbox.FACT, as they are read."""
+
 DLQ: Final = ".dlq"
 
 
@@ -29,11 +33,33 @@ class Outgoing(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers
-    source: asyncpg.Record
+    source: asyncpg.Record | FactRow
+
+
+def as_read(rows: Iterable[Row], now: datetime) -> list[FactRow]:
+    """Facts as they were written (handlers.rows.FACT_COLUMNS), in the form that FACT reads.
+
+    now: when they happened, which all facts of a write share.
+    """
+    return [
+        (
+            tenant,
+            bytes.fromhex(subject.replace("-", "")),
+            int(sequence),
+            ce_type,
+            ticket.encode(),
+            None if number == NULL else number,
+            None if causation == NULL else causation,
+            None if trace == NULL else trace,
+            now,
+            data.encode(),
+        )
+        for tenant, subject, sequence, _, ce_type, ticket, number, causation, trace, _, data in rows
+    ]
 
 
 def facts_going_out(
-    rows: Iterable[asyncpg.Record], topic_of: Callable[[str], str]
+    rows: Iterable[asyncpg.Record | FactRow], topic_of: Callable[[str], str]
 ) -> list[Outgoing]:
     """Facts (rows as db.outbox.FACT) as subscribers read them. topic_of: by ce_type."""
     going: list[Outgoing] = []

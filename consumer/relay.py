@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from consumer import clock
 from consumer.delivery import Delivery
 from consumer.dependencies import Dependencies
+from consumer.handover import Handover
 from consumer.leadership import Leadership, LeaseTimes
 from consumer.ledger import Ledger
 from consumer.letters import LETTER_REFUSALS, Letters
@@ -59,6 +60,7 @@ class Relay:
         dependencies: Dependencies,
         metrics: Metrics,
         *,
+        handover: Handover,
         topic_prefix: str,
         holder: str,
         connect: Callable[[], Awaitable[asyncpg.Connection]] | None = None,
@@ -67,6 +69,7 @@ class Relay:
     ) -> None:
         self._pool = pool
         self._wakeups = wakeups
+        self._handover = handover
         self._dependencies = dependencies
         self._metrics = metrics
         self._prefix = topic_prefix
@@ -121,7 +124,7 @@ class Relay:
         log.info("lease.taken", holder=held.holder, fence=held.fence)
         self._metrics.lease_changes.labels("taken").inc()
         self._metrics.lease_held.set(1)
-        self._wakeups.relay_is_here = True
+        self._handover.open()
         try:
             async with asyncio.TaskGroup() as group:
                 helping = [
@@ -139,7 +142,7 @@ class Relay:
             log.warning("lease.lost", fence=held.fence)
             self._metrics.lease_changes.labels("lost").inc()
         finally:
-            self._wakeups.relay_is_here = False
+            self._handover.close()
             self._metrics.lease_held.set(0)
             await self._publisher.abandon()
             await self._leadership.release()
@@ -152,25 +155,30 @@ class Relay:
             ledger,
             self._delivery,
             letters,
+            self._handover,
             metrics=self._metrics,
             topic_of=topic_of,
             tasks=tasks,
             on_landed=self._wakeups.wake,
+            look_seconds=self._times.poll,
             seconds=self._seconds,
         )
         releases = Releases(ledger, self._delivery, letters, topic_of)
-        look_at = self._seconds()
+        writing_off = tasks.create_task(rounds.write_off(), name="relay.write_off")
+        look_around_at = self._seconds()
         while not self._stopping.is_set():
-            self._wakeups.forget()
-            if self._seconds() >= look_at:
+            if self._wakeups.forget():
+                rounds.look()
+            if self._seconds() >= look_around_at:
                 await rounds.land()
                 more = await self._look_around(ledger, releases)
-                look_at = self._seconds() + (0 if more else self._times.topics)
+                look_around_at = self._seconds() + (0 if more else self._times.topics)
             is_busy = await rounds.turn()
             if not rounds.is_under_way:
                 self._leadership.progressed()
             if not is_busy:
                 await self._wakeups.wait(self._times.poll)
+        writing_off.cancel()
         await rounds.finish()
 
     async def _look_around(self, ledger: Ledger, releases: Releases) -> bool:

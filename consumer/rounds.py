@@ -1,13 +1,14 @@
-"""Round after round from the outbox: read, packed, sent, written off; two at a time."""
+"""Round after round to Kafka: what was handed over, or is read from the outbox; two at a time."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from consumer.delivery import Delivered, Delivery
-from consumer.ledger import Ledger, Round, Settlement
+from consumer.handover import Handover
+from consumer.ledger import MOST_BYTES, MOST_FACTS, Ledger, Round, Settlement
 from consumer.letters import Letters
 from consumer.metrics import Metrics
 from consumer.outgoing import Outgoing, fact_key, facts_going_out
@@ -18,6 +19,9 @@ log = structlog.get_logger()
 
 FACTS_AT_ONCE = 500
 """How many facts are made ready before other tasks get their turn: some 3 ms."""
+
+WRITE_OFF_SECONDS = 0.05
+"""How long published rows gather before they are deleted: a transaction then serves many rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +42,23 @@ class Prepared:
 
 
 class Rounds:
-    """Keeps one round on its way while the next is read and packed."""
+    """Keeps one round on its way while the next is made ready.
+
+    look_seconds: how often to look into the outbox even if nobody says that something is there.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
         delivery: Delivery,
         letters: Letters,
+        handover: Handover,
         *,
         metrics: Metrics,
         topic_of: Callable[[str], str],
         tasks: asyncio.TaskGroup,
         on_landed: Callable[[], None],
+        look_seconds: float,
         seconds: Callable[[], float],
     ) -> None:
         self._on_landed = on_landed
@@ -57,15 +66,27 @@ class Rounds:
         self._ledger = ledger
         self._delivery = delivery
         self._letters = letters
+        self._handover = handover
         self._metrics = metrics
         self._topic_of = topic_of
+        self._look_seconds = look_seconds
         self._seconds = seconds
+        self._must_look = True
+        self._has_looked = False
+        self._looked_at = seconds()
         self._under_way: asyncio.Task[Settlement] | None = None
-        self._ids_under_way: frozenset[int] = frozenset()
-        self._settlement: Settlement | None = None
+        self._ids_under_way: Collection[int] = ()
+        self._settlement = Settlement()
+        self._settling = asyncio.Lock()
+        self._ids_settling: Collection[int] = ()
+        self._landed = asyncio.Event()
+
+    def look(self) -> None:
+        """There is, or may be, something in the outbox that was not handed over."""
+        self._must_look = True
 
     async def turn(self) -> bool:
-        """Read the next round while one is on its way, then send it.
+        """Make the next round ready while one is on its way, then send it.
 
         True: there is more to do at once. False: not before something is written or arrives, which
         both wake the relay.
@@ -73,17 +94,18 @@ class Rounds:
         if self._under_way is not None and self._under_way.done():
             await self._arrival()
             await self._hold()
-        found = await self._exchange()
-        if found is None:
+        found = await self._next()
+        if not found.claims:
             return False
         prepared = await self._prepare(found)
         await self._arrival()
-        if await self._hold():
+        if await self._hold() and not found.is_handed_over:
+            self._must_look = True
             return True  # what was just read may have to wait behind it: read it again
         self._send(prepared)
         if not prepared.is_ordinary:
             await self.land()
-        return found.is_cut
+        return self._must_look or self._handover.is_ready
 
     @property
     def is_under_way(self) -> bool:
@@ -92,45 +114,82 @@ class Rounds:
     async def land(self) -> None:
         """Have nothing on its way and everything written off."""
         await self._arrival()
-        if self._settlement is not None:
-            await self._ledger.settle(self._settlement)
-            self._settlement = None
+        await self._settle()
 
     async def finish(self) -> None:
-        """Send one more round, so that what was written just before a stop does not wait."""
+        """Send what is left, so that what was written just before a stop does not wait."""
         await self.land()
-        if (found := await self._exchange()) is not None:
+        while (found := self._handed_over()).claims:
+            self._send(await self._prepare(found))
+            await self.land()
+        found = await self._read()
+        if found.claims:
             self._send(await self._prepare(found))
         await self.land()
 
-    async def _exchange(self) -> Round | None:
-        found = await self._ledger.exchange(self._settlement, self._ids_under_way)
-        self._settlement = None
+    async def write_off(self) -> None:
+        """For ever: write off what has arrived, soon, and not for each round."""
+        while True:
+            await self._landed.wait()
+            await asyncio.sleep(WRITE_OFF_SECONDS)
+            self._landed.clear()
+            await self._settle()
+
+    async def _next(self) -> Round:
+        """What was handed over and what is in the outbox, by turns."""
+        is_time = self._must_look or self._seconds() - self._looked_at >= self._look_seconds
+        if not is_time or (self._has_looked and self._handover.is_ready):
+            self._has_looked = False
+            return self._handed_over()
+        self._has_looked = True
+        found = await self._read()
+        return found if found.claims else self._handed_over()
+
+    def _handed_over(self) -> Round:
+        claims, facts = self._handover.take(MOST_FACTS, MOST_BYTES)
+        return Round(claims, facts, is_handed_over=True)
+
+    async def _read(self) -> Round:
+        self._must_look = False
+        self._looked_at = self._seconds()
+        taken = {*self._ids_under_way, *self._settlement.outbox_ids, *self._ids_settling}
+        found = await self._ledger.read(taken, self._handover.has)
+        self._must_look = self._must_look or found.is_cut
         return found
 
     async def _arrival(self) -> None:
-        """Wait for the round that is on its way; the next exchange writes it off."""
+        """Wait for the round that is on its way; it is written off later."""
         if self._under_way is not None:
-            self._under_way.remove_done_callback(self._landed)
             arrived = await self._under_way
-            earlier = self._settlement
-            self._settlement = arrived if earlier is None else earlier.and_then(arrived)
-            self._under_way, self._ids_under_way = None, frozenset()
+            self._settlement = self._settlement.and_then(arrived)
+            self._under_way, self._ids_under_way = None, ()
+            self._landed.set()
 
     async def _hold(self) -> bool:
         """Write off at once what holds facts: the next question must already know of them."""
-        if self._settlement is None or not self._settlement.held:
+        if not self._settlement.held:
             return False
-        await self.land()
+        await self._settle()
         return True
 
-    def _send(self, prepared: Prepared) -> None:
-        self._ids_under_way = frozenset(prepared.round.ids)
-        self._under_way = self._tasks.create_task(self._deliver(prepared), name="relay.round")
-        self._under_way.add_done_callback(self._landed)
+    async def _settle(self) -> None:
+        async with self._settling:
+            settlement, self._settlement = self._settlement, Settlement()
+            if settlement == Settlement():
+                return
+            self._ids_settling = settlement.outbox_ids
+            try:
+                await self._ledger.settle(settlement)
+            except BaseException:  # told to stop, perhaps: it is still to be written off
+                self._settlement = settlement.and_then(self._settlement)
+                raise
+            finally:
+                self._ids_settling = ()
 
-    def _landed(self, _: asyncio.Task[Settlement]) -> None:
-        self._on_landed()
+    def _send(self, prepared: Prepared) -> None:
+        self._ids_under_way = prepared.round.ids
+        self._under_way = self._tasks.create_task(self._deliver(prepared), name="relay.round")
+        self._under_way.add_done_callback(lambda _: self._on_landed())
 
     async def _prepare(self, found: Round) -> Prepared:
         going: list[Outgoing] = []

@@ -7,12 +7,13 @@ from time import perf_counter
 
 import asyncpg
 
-from consumer.batch import Announcer, broken_by, is_progress
+from consumer.batch import broken_by, is_progress
 from consumer.bisect import Bisector
 from consumer.dependencies import Dependencies
 from consumer.metrics import Metrics
 from consumer.telling import Telling
 from consumer.transaction import transaction
+from consumer.writes import Writes
 from db import parked
 from db.parked import Due
 from handlers.batch import Entry, Handled, Setting
@@ -40,7 +41,7 @@ class Timers:
         dependencies: Dependencies,
         metrics: Metrics,
         telling: Telling,
-        announcer: Announcer,
+        writes: Writes,
         setting: Setting,
         read: Callable[[Record], Entry],
     ) -> None:
@@ -48,7 +49,7 @@ class Timers:
         self._dependencies = dependencies
         self._metrics = metrics
         self._telling = telling
-        self._announcer = announcer
+        self._writes = writes
         self._setting = setting
         self._read = read
         self._woken = asyncio.Event()
@@ -115,13 +116,10 @@ class Timers:
     async def _settle(
         self, keys: Sequence[Key], setting: Setting, read: Callable[[Record], Entry]
     ) -> Handled:
-        async with transaction(self._pool) as connection:
-            handled = await decide_parked(connection, keys, setting, read)
-            if handled.outbox_id is not None:
-                await self._announcer.announce(connection)
-        if handled.outbox_id is not None:
-            self._announcer.wake()
-        return handled
+        async def work(connection: asyncpg.Connection) -> Handled:
+            return await decide_parked(connection, keys, setting, read)
+
+        return await self._writes.write(work)
 
 
 def portions(due: Iterable[Due]) -> Iterator[list[Key]]:

@@ -14,20 +14,22 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._woken = asyncio.Event()
-        self.relay_is_here = False
-
-    async def announce(self, connection: asyncpg.Connection) -> None:
-        """Let another process's relay know with the commit, unless ours is the one at work."""
-        if not self.relay_is_here:
-            await outbox.notify(connection)
+        self._look = False
 
     def wake(self) -> None:
-        """Let this process's relay know, after the commit."""
+        """Something was handed over, or arrived."""
         self._woken.set()
 
-    def forget(self) -> None:
-        """Before looking for work: what is written from now on wakes again."""
+    def look(self) -> None:
+        """Something was written that has to be found in the outbox."""
+        self._look = True
+        self._woken.set()
+
+    def forget(self) -> bool:
+        """Before looking for work: what happens from now on wakes again. Whether to `look`."""
+        look, self._look = self._look, False
         self._woken.clear()
+        return look
 
     async def wait(self, seconds: float) -> None:
         """Sleep until woken, or so long at most."""
@@ -48,7 +50,7 @@ class Wakeups:
             ended = asyncio.Event()
             connection.add_termination_listener(lambda _, ended=ended: ended.set())
             try:
-                self.wake()  # for what was written while nobody listened
+                self.look()  # for what was written while nobody listened
                 if not connection.is_closed():
                     await ended.wait()
             finally:
@@ -59,7 +61,7 @@ class Wakeups:
     ) -> asyncpg.Connection:
         connection = await connect()
         try:
-            await connection.add_listener(outbox.CHANNEL, lambda *_: self.wake())
+            await connection.add_listener(outbox.CHANNEL, lambda *_: self.look())
         except BaseException:
             connection.terminate()
             raise

@@ -12,6 +12,7 @@ import asyncpg
 import orjson
 
 from db import dead_letters, parked
+from db.bulk import Row
 from db.dead_letters import DeadLetter
 from db.parked import ParkedRequest
 from db.requests import Stretch
@@ -58,6 +59,8 @@ class Handled:
     """What became of a batch, once it is committed. repeated: dead letters kept before.
 
     outbox_id: the number that the relay will find it under, None when there is nothing to publish.
+    first_facts: all that it will find there (rows as handlers.rows.FACT_COLUMNS), if no fact of
+    their tickets came before them; else empty.
     """
 
     now: datetime
@@ -66,6 +69,7 @@ class Handled:
     dead: list[Broken]
     repeated: list[Broken]
     outbox_id: int | None
+    first_facts: Sequence[Row] = ()
 
 
 async def handle(
@@ -100,6 +104,7 @@ async def handle(
         dead=fresh,
         repeated=repeated,
         outbox_id=known.outbox_id if announced else None,
+        first_facts=() if fresh else written.facts,
     )
 
 

@@ -56,9 +56,10 @@ async def decide_parked(
         await dead_letters.add(connection, [letter(each, known, setting) for each in fresh])
     if broken:
         await requests.forget_parked(connection, list(broken))
+    written = rows_of(final, known)
     facts = await write(
         connection,
-        rows_of(final, known),
+        written,
         known,
         dead_letters=len(fresh),
         copy_from=setting.copy_from,
@@ -73,6 +74,7 @@ async def decide_parked(
         dead=fresh,
         repeated=repeated,
         outbox_id=known.outbox_id if facts or fresh else None,
+        first_facts=() if fresh else written.facts,
     )
 
 

@@ -11,11 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from consumer.batch import Batches
 from consumer.dependencies import Dependencies
+from consumer.handover import Handover
 from consumer.metrics import Metrics
 from consumer.telling import Telling
 from consumer.timers import Timers
 from consumer.transaction import transaction
 from consumer.wakeups import Wakeups
+from consumer.writes import Writes
 from db.connect import open_pool
 from handlers.batch import Broken, Entry, Handled, Setting
 from handlers.entries import read
@@ -118,10 +120,9 @@ class BatchStage:
             self.parties_told += 1
 
         return Batches(
-            pool=self.watched,
             dependencies=self.dependencies,
             telling=self.recorder,
-            announcer=Wakeups(),
+            writes=Writes(self.watched, Wakeups(), Handover()),
             setting=lambda: setting,
             on_parties=on_parties,
         )
@@ -132,7 +133,7 @@ class BatchStage:
             dependencies=self.dependencies,
             metrics=Metrics(),
             telling=self.recorder,
-            announcer=Wakeups(),
+            writes=Writes(self.watched, Wakeups(), Handover()),
             setting=replace(self.setting, **changes),
             read=lambda record: read(record, REQUESTS, MOST_BYTES),
         )

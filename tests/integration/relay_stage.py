@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from consumer import clock
 from consumer.dependencies import Dependencies
+from consumer.handover import Handover
 from consumer.leadership import LeaseTimes
 from consumer.metrics import Metrics
 from consumer.relay import Relay, RelayTimes
@@ -172,6 +173,7 @@ class RelayStage:
             Wakeups(),
             Dependencies(metrics),
             metrics,
+            handover=Handover(),
             topic_prefix=self.prefix,
             holder=holder,
             connect=(lambda: connect(self.database_url)) if listens else None,

@@ -11,14 +11,18 @@ import pytest
 from consumer import batch as batches
 from consumer.batch import Batches, broken_by
 from consumer.dependencies import Dependencies
+from consumer.handover import Handover
 from consumer.metrics import Metrics
 from consumer.telling import Telling
+from consumer.writes import Writes
+from db.outbox import CHANNEL
 from handlers.batch import Broken, Entry, Handled, Setting
 from handlers.outcomes import Rules
 from schemas.vocabulary import Outcome
 from tests.records import NOON, asked, broken, customer_change
 from tests.scenarios.messages import NORTH
 
+NOTIFICATION = f"NOTIFY {CHANNEL}"
 SERVER_SAYS = "invalid byte sequence for encoding UTF8: what the customer wrote"
 
 
@@ -40,15 +44,11 @@ class World:
         return False
 
     async def execute(self, statement: str) -> str:
-        word = statement.partition(";")[0]
+        word = statement.partition(";")[0].replace(NOTIFICATION, "announced")
         self.diary.append(word)
         return word
 
-    async def announce(self, connection: object) -> None:
-        assert connection is self
-        self.diary.append("announced")
-
-    def wake(self) -> None:
+    def look(self) -> None:
         self.diary.append("woken")
 
     async def handle(self, _: object, entries: Sequence[Entry], setting: Setting) -> Handled:
@@ -78,11 +78,11 @@ def settle(world: World) -> Settle:
     def write_down_parties() -> None:
         world.diary.append("parties")
 
+    here: Any = world
     return Batches(
-        pool=world,
         dependencies=dependencies,
         telling=Telling(metrics),
-        announcer=world,
+        writes=Writes(here, here, Handover()),
         setting=lambda: Setting(Rules(), "group"),
         on_parties=write_down_parties,
     ).settle

@@ -9,6 +9,7 @@ import pytest
 
 from consumer import timers as sweeping
 from consumer.dependencies import Dependencies
+from consumer.handover import Handover
 from consumer.metrics import Metrics
 from consumer.telling import Telling
 from consumer.timers import (
@@ -20,6 +21,7 @@ from consumer.timers import (
     portions,
 )
 from consumer.wakeups import Wakeups
+from consumer.writes import Writes
 from db.parked import Due
 from handlers.batch import Handled, Setting
 from handlers.entries import read
@@ -40,12 +42,13 @@ class Sweeper(Timers):
         self.held = held
         self.settled: list[list[Key]] = []
         self.asked = asyncio.Event()
+        nowhere: Any = None
         super().__init__(
-            pool=None,
+            pool=nowhere,
             dependencies=self.dependencies,
             metrics=self.metrics,
             telling=Telling(self.metrics),
-            announcer=Wakeups(),
+            writes=Writes(nowhere, Wakeups(), Handover()),
             setting=Setting(Rules(), "group"),
             read=lambda record: read(record, REQUESTS, MOST_BYTES),
         )
