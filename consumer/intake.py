@@ -33,6 +33,9 @@ POSITION_SECONDS = 1.0
 DRAIN_SECONDS = 45.0
 """A member that takes 60 s to let go of its partitions is put out of the group."""
 
+FEW = 200
+"""So many records waiting are worth a second batch beside the one in work; fewer join the next."""
+
 STARVED_SECONDS = 5.0
 """After so long without room the partitions are paused, so that fetching goes on for nothing."""
 
@@ -231,6 +234,8 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
             await self._changed.wait()
             self._changed.clear()
             while not self._draining and len(self._in_flight) < self._slots:
+                if self._in_flight and self.lanes.buffered < FEW:
+                    break
                 batch = self.lanes.take(self._batch_records, BATCH_BYTES, self._is_held)
                 if not batch:
                     break

@@ -11,7 +11,7 @@ from handlers.rows import REQUEST_COLUMNS, Written
 
 OUTBOX_COLUMNS: Final = ("id", "facts", "dead_letters", "bytes", "created_at")
 
-COPY_FROM: Final = 24
+COPY_FROM: Final = 80
 """From this many tickets on COPY (a statement per table) beats one INSERT for all tables."""
 
 NO_COPY: Final = 1_000_000
