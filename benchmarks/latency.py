@@ -8,7 +8,6 @@ from benchmarks.load import requests, send_steadily
 from benchmarks.program import Site
 from benchmarks.subscriber import listening
 
-WARM_UP_SECONDS = 2
 _PATIENCE_SECONDS = 60
 
 
@@ -42,13 +41,13 @@ def percentiles(nanoseconds: list[int]) -> Percentiles:
     return Percentiles(at(50), at(95), at(99), at(100))
 
 
-def measure_latency(site: Site, *, per_second: int, seconds: int) -> Latency:
-    """The site's program must be running and warm.
+def measure_latency(site: Site, *, per_second: int, seconds: int, warm_up_seconds: int) -> Latency:
+    """The site's program must be running. The first requests, at the same rate, don't count.
 
     Raises NothingMoves when not every fact came within a minute after the last request.
     """
     name = f"steady-{per_second}"
-    sending = list(requests(name, per_second * (seconds + WARM_UP_SECONDS)))
+    sending = list(requests(name, per_second * (seconds + warm_up_seconds)))
     with listening(site.kafka, site.created, name=name, count=len(sending)) as listener:
         gc.disable()
         try:
@@ -56,7 +55,7 @@ def measure_latency(site: Site, *, per_second: int, seconds: int) -> Latency:
         finally:
             gc.enable()
         arrived = listener.arrivals(seconds=_PATIENCE_SECONDS)
-    counted = range(per_second * WARM_UP_SECONDS, len(sending))
+    counted = range(per_second * warm_up_seconds, len(sending))
     return Latency(
         per_second=per_second,
         requests=len(counted),
