@@ -16,11 +16,13 @@ SERVICE_RIGHTS = {
     "parked_requests": "SELECT, INSERT, UPDATE, DELETE",
     "party_positions": "SELECT, INSERT, UPDATE, DELETE",
     "dead_letters": "SELECT, INSERT, UPDATE",
+    "policies": "SELECT, INSERT",
     "lost_positions": "SELECT, INSERT",
     "leases": "SELECT, INSERT, UPDATE, DELETE",
     VERSION_TABLE: "SELECT",
 }
-"""Facts are the audit trail: nobody but the owner can change or remove one."""
+"""Facts are the audit trail, and versions of policies say why: only the owner can change or remove
+one."""
 
 TENANT_RIGHTS = {
     "customers": "SELECT, INSERT",
@@ -33,6 +35,7 @@ TENANT_RIGHTS = {
     "held_facts": "SELECT",
     "parked_requests": "SELECT",
     "dead_letters": "SELECT",
+    "policies": "SELECT",
 }
 """For readers and for workflows, which open tickets with TicketingService in their own session."""
 
@@ -46,6 +49,7 @@ TENANT_TABLES = (
     "held_facts",
     "parked_requests",
     "dead_letters",
+    "policies",
 )
 """The tables under row-level security: all that have a column `tenant_id`."""
 

@@ -356,6 +356,18 @@ dead_letters = Table(
     postgresql_with=APPEND_ONLY,
 )
 
+policies = Table(
+    "policies",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    # From 1 without gaps; the highest is in force. A version never changes.
+    Column("version", Integer, nullable=False),
+    Column("document", JSONB, nullable=False),
+    Column("applied_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("tenant_id", "version"),
+    CheckConstraint("version > 0", name="version"),
+)
+
 lost_positions = Table(
     "lost_positions",
     metadata,

@@ -31,6 +31,7 @@ TENANT_TABLES = (
     "held_facts",
     "parked_requests",
     "dead_letters",
+    "policies",
 )
 ALL_TABLES = (
     "tickets",
@@ -44,6 +45,7 @@ ALL_TABLES = (
     "parked_requests",
     "party_positions",
     "dead_letters",
+    "policies",
     "lost_positions",
     "leases",
 )
@@ -60,6 +62,7 @@ def upgrade() -> None:
     create_parked_requests()
     create_party_positions()
     create_dead_letters()
+    create_policies()
     create_lost_positions()
     create_leases()
     show_each_tenant_its_own()
@@ -364,6 +367,18 @@ def create_dead_letters() -> None:
     )
     create_index(
         "ix_dead_letters_request_id", "dead_letters", ["request_id"], "request_id IS NOT NULL"
+    )
+
+
+def create_policies() -> None:
+    op.create_table(
+        "policies",
+        text("tenant_id", null=False),
+        integer("version", null=False),
+        sa.Column("document", postgresql.JSONB(), nullable=False),
+        at("applied_at", null=False, default="now()"),
+        sa.PrimaryKeyConstraint("tenant_id", "version", name="pk_policies"),
+        sa.CheckConstraint("version > 0", name="ck_policies_version"),
     )
 
 
