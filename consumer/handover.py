@@ -6,16 +6,23 @@ dropped here is found by it.
 """
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from consumer import clock
 from consumer.outgoing import FactRow, as_read
+from db.bulk import Row
 from db.outbox import Claim
 from handlers.batch import Handled
 
 MOST_FACTS: Final = 20_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 """What may wait here, for a broker that is slow or away. The rest waits in the database alone."""
+
+FIRST: Final = frozenset({"0", "1"})
+"""The sequence of a rejection, which has no ticket, and of a ticket's first fact."""
+
+_sequence_of: Final = itemgetter(2)
 
 
 class HandedOver(NamedTuple):
@@ -52,7 +59,8 @@ class Handover:
         """Announce a write that is about to be committed: its row may be seen before it is here."""
         number = handled.outbox_id
         has_room = self._facts < MOST_FACTS and self._bytes < MOST_BYTES
-        if self.is_open and has_room and number is not None and handled.first_facts:
+        facts = handled.first_facts
+        if self.is_open and has_room and number is not None and facts and are_first(facts):
             self._expected.add(number)
 
     def drop(self, number: int) -> None:
@@ -98,3 +106,11 @@ class Handover:
         self._facts -= len(facts)
         self._bytes -= length
         return claims, facts
+
+
+def are_first(facts: Sequence[Row]) -> bool:
+    """Whether nothing can have to go out before any of these (rows as FACT_COLUMNS).
+
+    Asked again here, where a later fact would break the order of its ticket.
+    """
+    return FIRST.issuperset(map(_sequence_of, facts))

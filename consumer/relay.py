@@ -1,8 +1,8 @@
 """The one path from the outbox to Kafka, walked by one process at a time.
 
-While a round is on its way the next one is read and packed; it leaves once the first is
-acknowledged. What was acknowledged is written off under the lease's fence, in the transaction that
-reads the round after. A crash anywhere repeats facts and never reorders their first occurrences.
+While a round is on its way the next one is taken or read, and packed; it leaves once the first is
+acknowledged. What was acknowledged is written off soon after, under the lease's fence. A crash
+anywhere repeats facts and never reorders their first occurrences.
 """
 
 import asyncio

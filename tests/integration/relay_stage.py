@@ -163,6 +163,8 @@ class RelayStage:
         holder: str = "first",
         times: RelayTimes = QUICK,
         listens: bool = False,
+        wakeups: Wakeups | None = None,
+        handover: Handover | None = None,
         seconds: Callable[[], float] = clock.seconds,
     ) -> Relay:
         """A relay that does everything sooner than in production."""
@@ -170,10 +172,10 @@ class RelayStage:
         return Relay(
             pool or self.pool,
             producer or self.producer,
-            Wakeups(),
+            wakeups or Wakeups(),
             Dependencies(metrics),
             metrics,
-            handover=Handover(),
+            handover=handover or Handover(),
             topic_prefix=self.prefix,
             holder=holder,
             connect=(lambda: connect(self.database_url)) if listens else None,

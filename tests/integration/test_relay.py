@@ -1,9 +1,7 @@
 """The relay on a real broker and database: what subscribers see, and what it costs."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from uuid import UUID, uuid4, uuid5
 from zlib import crc32
@@ -12,12 +10,12 @@ import pytest
 
 from consumer.relay import Relay
 from db import outbox
+from tests.integration.counting_pool import CountingPool
 from tests.integration.relay_stage import (
     PATIENT,
     QUICK,
     Fact,
     RelayStage,
-    Wrapped,
     first_occurrences,
     staged,
     story,
@@ -147,36 +145,6 @@ async def test_what_was_written_before_a_stop_is_published(stage: RelayStage) ->
         relay.stop()
     assert len(await stage.everything("ticket.created")) == 2
     assert await stage.waiting() == []
-
-
-class CountingPool:
-    """A pool whose connections count the statements that they are given."""
-
-    def __init__(self, pool: Wrapped) -> None:
-        self._pool = pool
-        self.statements: Counter[str] = Counter()
-
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Wrapped]:
-        async with self._pool.acquire() as connection:
-            yield CountingConnection(connection, self.statements)
-
-
-class CountingConnection:
-    def __init__(self, connection: Wrapped, statements: Counter[str]) -> None:
-        self._connection = connection
-        self._statements = statements
-
-    def __getattr__(self, name: str) -> Wrapped:
-        found = getattr(self._connection, name)
-        if name not in {"execute", "fetch", "fetchrow", "fetchval", "executemany"}:
-            return found
-
-        async def counted(statement: str, *arguments: object) -> Wrapped:
-            self._statements[" ".join(statement.split()[:1])] += 1
-            return await found(statement, *arguments)
-
-        return counted
 
 
 async def test_a_round_takes_six_statements_however_many_facts_it_has(stage: RelayStage) -> None:
