@@ -31,6 +31,11 @@ REQUEST_TIMEOUT_MS = 30_000
 METADATA_MAX_AGE_MS = 30_000
 """How late a new topic that matches a pattern, or a new partition, may be noticed."""
 
+FETCH_WAIT_MS = 50
+"""How long a broker may hold a fetch that finds nothing. aiokafka has one fetch at a time under way
+to each broker, and names in it only partitions whose last records were taken: one that names idle
+topics alone keeps fresh requests waiting for all of this time (by default 500 ms)."""
+
 PARTITION_FETCH_BYTES = 1024 * 1024
 """Some 1,700 requests of 600 bytes. A broker returns a longer record all the same (KIP-74)."""
 
@@ -61,7 +66,7 @@ def consumer(settings: Settings, group_id: str | None = None) -> AIOKafkaConsume
         rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
-        fetch_max_wait_ms=50,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         fetch_max_bytes=FETCH_BYTES,

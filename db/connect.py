@@ -21,8 +21,9 @@ CONNECT_SECONDS = 10.0
 COMMAND_SECONDS = 30.0
 """The deadline of one statement: below the 60 s after which a consumer loses its partitions."""
 
-IDLE_IN_TRANSACTION_SECONDS = 60
-"""A process that hangs in a transaction frees its locks after this."""
+IDLE_IN_TRANSACTION_SECONDS = 15
+"""A process that hangs in a transaction frees its locks after this: who has its partitions then
+waits for them. Between two statements we never work for more than a second or two."""
 
 CLIENT_ONLY = frozenset(
     {

@@ -33,7 +33,7 @@ async def test_every_connection_has_the_same_settings(stack: Stack) -> None:
     ]
     assert await shown(
         stack.postgres.url, "application_name", "idle_in_transaction_session_timeout"
-    ) == ["who asks", "1min"]
+    ) == ["who asks", "15s"]
 
 
 async def test_behind_a_pooler_only_its_own_settings_are_sent(stack: Stack) -> None:
