@@ -234,7 +234,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
             await self._changed.wait()
             self._changed.clear()
             while not self._draining and len(self._in_flight) < self._slots:
-                if self._in_flight and self.lanes.buffered < FEW:
+                if self._in_flight and self.lanes.buffered < min(FEW, self._batch_records):
                     break
                 batch = self.lanes.take(self._batch_records, BATCH_BYTES, self._is_held)
                 if not batch:
