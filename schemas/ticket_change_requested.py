@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from schemas.context import Context
 from schemas.fields import (
@@ -30,9 +30,38 @@ from schemas.fields import (
     missing_field,
     wrong_field,
 )
-from schemas.message import ActorObject, Attachments, Message
+from schemas.message import Attachments, Message
 from schemas.times import Instant
-from schemas.vocabulary import ChangeKind
+from schemas.vocabulary import ActorType, ChangeKind
+
+
+def _known(word: str) -> str:
+    """The actor type of that name, or the word as it was sent."""
+    try:
+        return ActorType(word)
+    except ValueError:
+        return word
+
+
+ClaimedType = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, max_length=255),
+    AfterValidator(_known),
+    Field(description=f"one of {', '.join(ActorType)}, in any case (other text: access_denied)"),
+]
+
+
+class Claimant(Message):
+    """Who asks for a change, as it says of itself. A type that we know is an ActorType.
+
+    Any text is accepted: a change by somebody unknown is refused by a rule, and told so.
+    """
+
+    type: Annotated[ClaimedType | None, Absent("nobody, who may change nothing")] = None
+    id: ActorId | None = None
+
+
+ClaimantObject = Annotated[Claimant, Field(description="an object with type and id")]
 
 
 class TicketChangeRequested(Message):
@@ -47,7 +76,7 @@ class TicketChangeRequested(Message):
     tenant_id: TenantId
     ticket_id: Annotated[Uuid | None, Absent("ticket_number is required")] = None
     ticket_number: Annotated[TicketNumber | None, Absent("ticket_id is required")] = None
-    actor: Annotated[ActorObject | None, Absent("nobody, who may change nothing")] = None
+    actor: Annotated[ClaimantObject | None, Absent("nobody, who may change nothing")] = None
     request_id: Annotated[
         RequestId | None, Absent("the event's source and id, else the record's place")
     ] = None
@@ -123,7 +152,10 @@ class SetPriority(TicketChangeRequested):
 
 
 class ChangedFields(Message):
-    """The fields to set. Null clears a ticket type or an address; lists and context it leaves."""
+    """The fields to set. Null clears a ticket type or an address; lists and context it leaves.
+
+    Lists and context are replaced as wholes: what is set twice is the same, and nothing grows.
+    """
 
     ticket_type: Annotated[TicketTypeWord | None, Absent("as it was; null clears")] = None
     service_address: Annotated[Address | None, Absent("as it was; null clears")] = None

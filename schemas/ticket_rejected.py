@@ -18,6 +18,7 @@ class TicketRejected(Fact):
     """Why, and for which record. ticket_id: addressed, or that would have been opened.
 
     The place is that of the record; of a ticket addressed by number only, the id may be unknown.
+    actor: null where a change names none, or one of a type that we don't know.
     """
 
     tenant_id: Text
@@ -28,7 +29,7 @@ class TicketRejected(Fact):
     ticket_number: Number | None
     code: CodeWord
     message: Text
-    actor: ActorObject
+    actor: ActorObject | None
     topic: Text | None
     partition: Integer | None
     offset: Integer | None

@@ -91,7 +91,21 @@ def test_a_ticket_must_be_named_once() -> None:
 def test_a_change_without_an_actor_is_for_a_rule_to_refuse() -> None:
     """It is well-formed: its sender gets a rejection (access_denied), not a dead letter."""
     assert accept("rate", actor=...).actor is None
+    assert accept("rate", actor={"id": "x"}).actor.known() == {"type": None, "id": "x"}
     assert accept("rate", actor={"type": "customer"}).actor.id is None
+
+
+@pytest.mark.parametrize("word", ["system", "admin", "", "Tenant admin", "x" * 255])
+def test_an_actor_of_an_unknown_type_is_for_a_rule_to_refuse(word: str) -> None:
+    found = accept("escalate", actor={"type": f" {word} "}).actor.type
+    assert found == word
+    assert not isinstance(found, ActorType)
+
+
+@pytest.mark.parametrize("actor_type", ActorType)
+def test_a_known_actor_is_found_in_any_case(actor_type: ActorType) -> None:
+    found = accept("rate", actor={"type": f" {actor_type.title()}", "id": "a"}).actor
+    assert found.type is actor_type
 
 
 @pytest.mark.parametrize(
@@ -101,7 +115,9 @@ def test_a_change_without_an_actor_is_for_a_rule_to_refuse() -> None:
         ({"tenant_id": "a b"}, "tenant_id"),
         ({"ticket_id": "TCK-0123456789AB"}, "ticket_id"),
         ({"ticket_id": ..., "ticket_number": TICKET}, "ticket_number"),
-        ({"actor": {"type": "system", "id": "w"}}, "actor.type"),
+        ({"actor": {"type": "x" * 256}}, "actor.type"),
+        ({"actor": {"type": 5}}, "actor.type"),
+        ({"actor": {"type": "tenant", "id": ""}}, "actor.id"),
         ({"actor": "agent-7"}, "actor"),
         ({"request_id": ""}, "request_id"),
         ({"occurred_at": "2026-11-24T09:30:00"}, "occurred_at"),
