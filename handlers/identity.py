@@ -43,6 +43,11 @@ def first_message_id(ticket: str) -> str:
     return f"{ticket[:14]}8{ticket[15:]}"
 
 
+def added_message_id(key: str) -> str:
+    """The id of the message that a change adds: its request key's digits, as a UUIDv8."""
+    return f"{key[:14]}8{key[15:]}"
+
+
 def fact_id(subject_id: str, sequence: int) -> str:
     """The `ce_id` of a ticket's fact: UUIDv5(ticket id, sequence)."""
     return uuid5(bytes.fromhex(subject_id.replace("-", "")), b"%d" % sequence)

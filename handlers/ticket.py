@@ -1,0 +1,55 @@
+"""A ticket as it stands: what a change is judged by, and what it leaves behind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.vocabulary import ActorType, Priority, TicketStatus, TicketType
+
+
+@dataclass(slots=True)
+class Ticket:
+    """A row of `tickets`, locked by the transaction that changes it. Instants are in UTC.
+
+    A change makes a new one (dataclasses.replace): nobody alters a ticket that another may hold.
+    sequence: of its last fact. last_change_sequence: of the last fact that an actor caused.
+    customer_external_id: the customer's other id, by which an actor may call itself.
+    last_change_at: when the last change by an actor took effect, before which no later one does;
+    where that was not kept, updated_at.
+    """
+
+    id: str
+    number: str
+    tenant_id: str
+    status: TicketStatus
+    priority: Priority
+    origin_type: ActorType
+    target_type: ActorType
+    customer_id: str | None
+    customer_external_id: int | None
+    partner_id: str | None
+    assigned_team: str | None
+    assigned_to_user_id: str | None
+    ticket_type: TicketType | None
+    service_address: str | None
+    affected_services: Sequence[str]
+    device_serial_numbers: Sequence[str]
+    context: dict[str, Any]
+    sla_due_date: datetime | None
+    first_response_due_at: datetime | None
+    first_response_at: datetime | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    resolution_time_minutes: int | None
+    escalation_level: int
+    escalated_at: datetime | None
+    escalated_to_user_id: str | None
+    last_response_at: datetime | None
+    rating: int | None
+    rating_comment: str | None
+    sequence: int
+    last_change_sequence: int
+    created_at: datetime
+    updated_at: datetime
+    last_change_at: datetime | None = None
