@@ -5,6 +5,7 @@ foreign key (`ticketing verify` checks them); tickets keep theirs to customers a
 """
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -362,7 +363,8 @@ policies = Table(
     Column("tenant_id", Text, nullable=False),
     # From 1 without gaps; the highest is in force. A version never changes.
     Column("version", Integer, nullable=False),
-    Column("document", JSONB, nullable=False),
+    # Not JSONB: people see it again as they wrote it, its fields in their order.
+    Column("document", JSON, nullable=False),
     Column("applied_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("tenant_id", "version"),
     CheckConstraint("version > 0", name="version"),

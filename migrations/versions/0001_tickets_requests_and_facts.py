@@ -375,7 +375,7 @@ def create_policies() -> None:
         "policies",
         text("tenant_id", null=False),
         integer("version", null=False),
-        sa.Column("document", postgresql.JSONB(), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
         at("applied_at", null=False, default="now()"),
         sa.PrimaryKeyConstraint("tenant_id", "version", name="pk_policies"),
         sa.CheckConstraint("version > 0", name="ck_policies_version"),

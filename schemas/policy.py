@@ -1,0 +1,210 @@
+"""A tenant's policy: its teams, its settings, and the rules that route new tickets.
+
+One document a tenant, kept in versions. Unlike messages it is strict: nothing unknown is passed
+over, since its writer is there to mend it.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
+
+from schemas.fields import Item, PriorityWord, Team, TenantId, TicketTypeWord, UserId
+from schemas.matching import glob_problem, words
+
+REOPEN_DAYS: Final = 7
+"""How long after its resolution a ticket may be reopened, where the tenant has not said."""
+
+HIGHEST_LEVEL: Final = 99
+MOST_DAYS: Final = 3_650
+GLOB: Final = "a shell glob of 1 to 255 characters with *, ?, [a-z] or [!a-z], or a list of them"
+STEP: Final = "an object with level, and perhaps team and user"
+RULE: Final = "an object with name, when and then"
+
+T = TypeVar("T")
+
+
+class Strategy(StrEnum):
+    """Who of the team gets the ticket: nobody yet, or a member by a hash of the ticket's id."""
+
+    NONE = "none"
+    SPREAD = "spread"
+
+
+def _listed(value: object) -> object:
+    """One value for a list of one."""
+    return value if value is None or isinstance(value, list | tuple | dict) else [value]
+
+
+def _is_glob(text: str) -> str:
+    problem = glob_problem(text)
+    if problem is not None:
+        raise PydanticCustomError("glob", "{problem}", {"problem": problem})
+    return text
+
+
+def _has_words(text: str) -> str:
+    if not words(text):
+        raise PydanticCustomError("keyword", "has no letter and no digit")
+    return text
+
+
+def _whole(days: float) -> float:
+    return int(days) if days.is_integer() else days
+
+
+def _off(value: object) -> object:
+    return None if value == "off" else value
+
+
+OneOrMore = Annotated[tuple[T, ...], Field(min_length=1, max_length=100), BeforeValidator(_listed)]
+Pattern = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=255),
+    AfterValidator(_is_glob),
+    Field(description=GLOB),
+]
+Keyword = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(_has_words),
+    Field(description="one or several words of up to 100 characters, or a list of such texts"),
+]
+TierName = Annotated[
+    str,
+    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=100),
+    Field(description="text of 1 to 100 characters, or a list of such texts"),
+]
+TeamName = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^(?s:\S|\S.*\S)$"),
+]
+Days = Annotated[
+    float,
+    Field(
+        strict=True,
+        ge=0,
+        le=MOST_DAYS,
+        allow_inf_nan=False,
+        description=f"a number of days from 0 to {MOST_DAYS:,}",
+    ),
+    AfterValidator(_whole),
+]
+DaysOrOff = Annotated[
+    Annotated[
+        float,
+        Field(strict=True, gt=0, le=MOST_DAYS, allow_inf_nan=False),
+        AfterValidator(_whole),
+    ]
+    | None,
+    BeforeValidator(_off),
+    Field(description=f"a number of days above 0 and up to {MOST_DAYS:,}, or off"),
+]
+EscalationLevel = Annotated[
+    int,
+    Field(strict=True, ge=1, le=HIGHEST_LEVEL, description=f"an integer from 1 to {HIGHEST_LEVEL}"),
+]
+
+
+class Part(BaseModel):
+    """An object of a policy."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _names(part: type[Part]) -> str:
+    return ", ".join(part.model_fields)
+
+
+class When(Part):
+    """The conditions of a rule. All that are named must hold; of a list, one value is enough."""
+
+    ticket_type: OneOrMore[TicketTypeWord] = ()
+    priority: OneOrMore[PriorityWord] = ()
+    customer_tier: OneOrMore[TierName] = ()
+    address: OneOrMore[Pattern] = ()
+    serial: OneOrMore[Pattern] = ()
+    keywords: OneOrMore[Keyword] = ()
+
+
+class EscalationStep(Part):
+    """Whom the ticket goes to at a level."""
+
+    level: EscalationLevel
+    team: Team | None = None
+    user: UserId | None = None
+
+
+class Then(Part):
+    """What a ticket gets."""
+
+    team: Team | None = None
+    assignee: Annotated[Strategy, Field(description="none or spread")] = Strategy.NONE
+    priority: PriorityWord | None = None
+    escalation_path: Annotated[
+        tuple[Annotated[EscalationStep, Field(description=STEP)], ...],
+        Field(
+            min_length=1,
+            max_length=20,
+            description=f"a list of up to 20 steps, each {STEP}",
+        ),
+    ] = ()
+
+
+class Rule(Part):
+    """One rule; the first that matches a request decides."""
+
+    name: Item
+    when: Annotated[When, Field(description=f"an object with any of {_names(When)}")]
+    then: Annotated[Then, Field(description=f"an object with any of {_names(Then)}")]
+
+
+class Settings(Part):
+    """What else a tenant may decide. auto_close_days: None where resolved tickets stay so."""
+
+    reopen_days: Days = REOPEN_DAYS
+    auto_close_days: DaysOrOff = None
+
+
+class Policy(Part):
+    """The whole document. SLA policies and calendars will be fields beside these."""
+
+    tenant_id: TenantId | None = None
+    settings: Annotated[
+        Settings, Field(description="an object with reopen_days and auto_close_days")
+    ] = Settings()
+    teams: Annotated[
+        Mapping[
+            TeamName,
+            Annotated[tuple[UserId, ...], Field(max_length=1_000)],
+        ],
+        Field(
+            max_length=1_000,
+            description="an object of teams: a name of 1 to 100 characters for each, and the list"
+            " of its members' user ids",
+        ),
+    ] = {}
+    routing: Annotated[
+        tuple[Annotated[Rule, Field(description=RULE)], ...],
+        Field(max_length=1_000, description=f"a list of rules, each {RULE}"),
+    ] = ()
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What is kept of it, defaults included: what a version means must not change with them."""
+        return {
+            "settings": self.settings.model_dump(mode="json"),
+            "teams": {name: list(members) for name, members in self.teams.items()},
+            "routing": [
+                rule.model_dump(mode="json", exclude_defaults=True) for rule in self.routing
+            ],
+        }
