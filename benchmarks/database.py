@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import asyncpg
 
-from benchmarks.load import customers
+from benchmarks.load import TENANTS, customers
 
 _Answer = TypeVar("_Answer")
 
@@ -16,6 +16,19 @@ _ROWS = """
 SELECT coalesce(sum(n_tup_ins), 0)::bigint, coalesce(sum(n_tup_upd), 0)::bigint,
        coalesce(sum(n_tup_del), 0)::bigint
 FROM pg_stat_user_tables
+"""
+
+
+_OPEN_TICKETS = """
+INSERT INTO tickets (id, ticket_number, tenant_id, subject, priority, origin_type, target_type,
+                     customer_id, ticket_type, service_address, sla_due_date,
+                     first_response_due_at, created_at, updated_at)
+SELECT md5('open-' || n)::uuid, 'TCK-' || upper(left(md5('open-' || n), 12)),
+       ($3::text[])[1 + n % 4], 'Line ' || n || ' loses its connection', 'normal', 'customer',
+       'tenant', ($2::uuid[])[1 + n % cardinality($2::uuid[])], 'technical_support',
+       n || ' Harbour Street, 20457 Hamburg', at + interval '72 h', at + interval '24 h', at, at
+  FROM generate_series(0, $1 - 1) AS n
+ CROSS JOIN LATERAL (SELECT now() - n * interval '1 s') AS t (at)
 """
 
 
@@ -66,6 +79,18 @@ def checkpoint(url: str) -> None:
     """Every run starts from a checkpoint, so that none pays for the one before."""
     with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
         ask(url, lambda connection: connection.execute("CHECKPOINT"))
+
+
+def open_tickets(url: str, count: int) -> None:
+    """Tickets that stand open, as `load.open_ticket_id` numbers them."""
+    known = customers()
+    ask(
+        url,
+        lambda connection: connection.execute(
+            _OPEN_TICKETS, count, [customer.id for customer in known], list(TENANTS)
+        ),
+    )
+    ask(url, lambda connection: connection.execute("VACUUM (ANALYZE) tickets"))
 
 
 def add_customers(url: str) -> None:

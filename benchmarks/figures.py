@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from benchmarks.broker import warm_up_broker
 from benchmarks.ceiling import Ceiling, measure_ceiling
 from benchmarks.latency import Latency, measure_latency
+from benchmarks.mixed import Mixed, measure_mixed
 from benchmarks.program import (
     NAIVE,
     PRODUCT,
@@ -33,14 +34,17 @@ class Sizes:
     rates: tuple[int, ...]
     """Requests per second of the latency runs."""
 
+    open_tickets: int = 0
+    """Before the mixed load."""
+
 
 FULL = {
-    PRODUCT: Sizes(100_000, 5_000, 20, 20, (200, 2_000)),
+    PRODUCT: Sizes(100_000, 5_000, 20, 20, (200, 2_000), 1_000_000),
     TWO_WORKERS: Sizes(100_000, 5_000, 20, 20, (200, 2_000)),
     NAIVE: Sizes(5_000, 500, 20, 20, (200,)),
 }
 QUICK = {
-    PRODUCT: Sizes(2_000, 200, 2, 2, (100,)),
+    PRODUCT: Sizes(2_000, 200, 2, 2, (100,), 1_000),
     TWO_WORKERS: Sizes(2_000, 200, 2, 2, (100,)),
     NAIVE: Sizes(200, 50, 2, 2, (20,)),
 }
@@ -53,9 +57,13 @@ class Figures:
     throughput: Throughput | None = None
     ceiling: Ceiling | None = None
     latencies: tuple[Latency, ...] = ()
+    mixed: Mixed | None = None
     traffic: TrafficCount | None = None
     recovery: Recovery | None = None
 
+
+MIXED_RATE = 500
+"""Requests and changes per second."""
 
 _WARM_UP_TICKETS = 25_000
 """Twice as many go through the broker before anything counts: the first such run is 15 % slower."""
@@ -88,6 +96,19 @@ def _latency(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figure
         )
 
 
+def _mixed(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figures) -> None:
+    with site(stack, contestant) as place:
+        figures.mixed = measure_mixed(
+            place,
+            open_tickets=sizes.open_tickets,
+            records=sizes.tickets,
+            warm_up=sizes.warm_up,
+            per_second=min(MIXED_RATE, sizes.rates[-1]),
+            steady_seconds=sizes.steady_seconds,
+            steady_warm_up_seconds=sizes.steady_warm_up_seconds,
+        )
+
+
 def _traffic(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figures) -> None:
     with site(stack, contestant) as place:
         figures.traffic = count_traffic(place, tickets=sizes.tickets, warm_up=sizes.warm_up)
@@ -101,10 +122,17 @@ def _recovery(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figur
 _MEASURES: dict[str, _Measure] = {
     "throughput": _throughput,
     "latency": _latency,
+    "mixed": _mixed,
     "traffic": _traffic,
     "recovery": _recovery,
 }
 MEASURES = tuple(_MEASURES)
+_OF = {
+    TWO_WORKERS: ("throughput",),
+    NAIVE: ("throughput", "latency", "traffic", "recovery"),
+}
+"""What is measured of whom, where it is not everything: the naive program changes nothing."""
+
 CONTESTANTS = {"product": PRODUCT, "workers": TWO_WORKERS, "naive": NAIVE}
 
 
@@ -132,7 +160,7 @@ def measure(
             continue
         figures = found[contestant.name] = Figures()
         for name, run in _MEASURES.items():
-            if name in measures and (contestant is not TWO_WORKERS or name == "throughput"):
+            if name in measures and name in _OF.get(contestant, MEASURES):
                 tell(f"{contestant.name}: {name}")
                 run(stack, contestant, sizes[contestant], figures)
     return found

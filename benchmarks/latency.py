@@ -4,7 +4,7 @@ import gc
 import math
 from dataclasses import dataclass
 
-from benchmarks.load import requests, send_steadily
+from benchmarks.load import Request, requests, send_steadily
 from benchmarks.program import Site
 from benchmarks.subscriber import listening
 
@@ -41,14 +41,12 @@ def percentiles(nanoseconds: list[int]) -> Percentiles:
     return Percentiles(at(50), at(95), at(99), at(100))
 
 
-def measure_latency(site: Site, *, per_second: int, seconds: int, warm_up_seconds: int) -> Latency:
-    """The site's program must be running. The first requests, at the same rate, don't count.
-
-    Raises NothingMoves when not every fact came within a minute after the last request.
-    """
-    name = f"steady-{per_second}"
-    sending = list(requests(name, per_second * (seconds + warm_up_seconds)))
-    with listening(site.kafka, site.created, name=name, count=len(sending)) as listener:
+def measure(
+    site: Site, sending: list[Request], *, name: str, per_second: int, warm_up_seconds: int
+) -> Latency:
+    """Send at this rate, and see when each is answered. The first ones don't count."""
+    topics = (site.created, *([site.updated] if any(each.topic for each in sending) else []))
+    with listening(site.kafka, *topics, name=name, count=len(sending)) as listener:
         gc.disable()
         try:
             sent = send_steadily(site.kafka, site.requests, sending, per_second=per_second)
@@ -62,3 +60,13 @@ def measure_latency(site: Site, *, per_second: int, seconds: int, warm_up_second
         readable=percentiles([arrived[number] - sent.sent_at[number] for number in counted]),
         sent_late=percentiles([sent.sent_at[number] - sent.due_at[number] for number in counted]),
     )
+
+
+def measure_latency(site: Site, *, per_second: int, seconds: int, warm_up_seconds: int) -> Latency:
+    """The site's program must be running. The first requests, at the same rate, don't count.
+
+    Raises NothingMoves when not every fact came within a minute after the last request.
+    """
+    name = f"steady-{per_second}"
+    sending = list(requests(name, per_second * (seconds + warm_up_seconds)))
+    return measure(site, sending, name=name, per_second=per_second, warm_up_seconds=warm_up_seconds)

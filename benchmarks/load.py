@@ -1,5 +1,6 @@
 """The requests that the benchmarks send: about 600 bytes each, the same ones in every run."""
 
+import hashlib
 import time
 import uuid
 from array import array
@@ -13,6 +14,8 @@ from confluent_kafka import Producer
 
 TENANTS = ("north", "south", "east", "west")
 CUSTOMER_COUNT = 2_000
+REQUESTS_OF_FIVE = 3
+"""The others of a mixed load are changes."""
 
 _MOST_UNSENT = 50_000
 _NAMESPACE = uuid.UUID("9f0d6c0e-5a0b-4f61-9d0c-0c5c7b6a3e11")
@@ -32,8 +35,11 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
+    """A record to send. topic: where it does not go where the others do."""
+
     key: bytes
     value: bytes
+    topic: str | None = None
 
 
 def customers() -> list[Customer]:
@@ -71,6 +77,37 @@ def _request(name: str, number: int, customer: Customer) -> Request:
     return Request(customer.id.encode(), orjson.dumps(body))
 
 
+def open_ticket_id(number: int) -> str:
+    """Of the tickets that stand open before a mixed load; `database.open_tickets` makes them."""
+    return str(uuid.UUID(hashlib.md5(f"open-{number}".encode(), usedforsecurity=False).hexdigest()))
+
+
+def mixed(name: str, count: int, *, tickets: int, change_topic: str) -> Iterator[Request]:
+    """Three requests, then two changes of tickets that stand open, each of which is one fact."""
+    known = customers()
+    for number in range(count):
+        if number % 5 < REQUESTS_OF_FIVE:
+            yield _request(name, number, known[number * 7 % len(known)])
+        else:
+            yield _change(name, number, number * 7919 % tickets, change_topic)
+
+
+def _change(name: str, number: int, ticket: int, topic: str) -> Request:
+    kinds: tuple[dict[str, object], ...] = (
+        {"change": "add_message", "is_internal": True, "body": f"{_DESCRIPTION} on {number}."},
+        {"change": "assign", "assigned_team": f"Team {name} {number}"},
+        {"change": "set_fields", "fields": {"service_address": f"{number} Harbour Street, {name}"}},
+    )
+    body = {
+        "request_id": request_id(name, number),
+        "tenant_id": TENANTS[ticket % len(TENANTS)],
+        "ticket_id": open_ticket_id(ticket),
+        "actor": {"type": "tenant", "id": "agent-7"},
+        **kinds[number // 5 % len(kinds)],
+    }
+    return Request(open_ticket_id(ticket).encode(), orjson.dumps(body), topic)
+
+
 class Backlog:
     """Records that are all on the broker's disk and that nobody can read until they are released.
 
@@ -91,7 +128,7 @@ class Backlog:
         self._producer.init_transactions(60)
         self._producer.begin_transaction()
         for request in requests:
-            self._producer.produce(topic, request.value, request.key)
+            self._producer.produce(request.topic or topic, request.value, request.key)
             if len(self._producer) >= _MOST_UNSENT:
                 self._producer.flush()
         self._producer.flush()
@@ -144,7 +181,7 @@ def send_steadily(
             time.sleep(early / 1e9)
         sent.due_at[number] = due
         sent.sent_at[number] = time.monotonic_ns()
-        producer.produce(topic, request.value, request.key)
+        producer.produce(request.topic or topic, request.value, request.key)
         producer.poll(0)
     producer.flush()
     return sent

@@ -74,6 +74,14 @@ class Site:
         return f"{self.prefix}ticket.requested"
 
     @property
+    def changes(self) -> str:
+        return f"{self.prefix}ticket.change_requested"
+
+    @property
+    def updated(self) -> str:
+        return f"{self.prefix}ticket.updated"
+
+    @property
     def created(self) -> str:
         return f"{self.prefix}ticket.created"
 

@@ -53,6 +53,9 @@ def _rows(found: Mapping[str, Figures]) -> Iterator[tuple[str, _Show]]:
     for rate in sorted({one.per_second for each in found.values() for one in each.latencies}):
         yield f"latency at {rate:,}/s: p50 p95 p99 max, ms", _latency_at(rate, _readable)
         yield "  the load generator's delay: p99 max, ms", _latency_at(rate, _late)
+    yield "60 % requests, 40 % changes: records/s", _mixed_rate
+    yield "  over so many open tickets", _mixed_over
+    yield "  latency at its steady rate: p50 p95 p99 max, ms", _mixed_latency
     yield "statements/ticket", _statements
     yield "round trips/ticket", _round_trips
     yield "rows/ticket", _of_run(lambda run: f"{run.rows.inserted / run.rows_of_tickets:.3f}")
@@ -121,6 +124,21 @@ def _readable(latency: Latency) -> str:
 
 def _late(latency: Latency) -> str:
     return f"{latency.sent_late.p99:.1f} {latency.sent_late.max:.1f}"
+
+
+def _mixed_rate(figures: Figures) -> str | None:
+    return f"{figures.mixed.per_second:,.0f}" if figures.mixed else None
+
+
+def _mixed_over(figures: Figures) -> str | None:
+    return f"{figures.mixed.open_tickets:,}" if figures.mixed else None
+
+
+def _mixed_latency(figures: Figures) -> str | None:
+    if figures.mixed is None:
+        return None
+    latency = figures.mixed.latency
+    return f"{_readable(latency)} at {latency.per_second:,}/s"
 
 
 def _statements(figures: Figures) -> str | None:

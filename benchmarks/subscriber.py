@@ -188,22 +188,21 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Where to listen, from which offset of each partition on, and for the facts of which run."""
+    """Where to listen, from which offset of each topic's partitions, for the facts of which run."""
 
     bootstrap_servers: str
-    topic: str
-    offsets: dict[int, int]
+    offsets: dict[str, dict[int, int]]
     name: str
     count: int
 
 
 @contextmanager
-def listening(bootstrap_servers: str, topic: str, *, name: str, count: int) -> Iterator[Listener]:
+def listening(bootstrap_servers: str, *topics: str, name: str, count: int) -> Iterator[Listener]:
     """A listener for `count` requests called `name`, which is ready when the block begins."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    offsets = EndWatch(bootstrap_servers, topic).offsets()
-    wanted = _Wanted(bootstrap_servers, topic, offsets, name, count)
+    offsets = {topic: EndWatch(bootstrap_servers, topic).offsets() for topic in topics}
+    wanted = _Wanted(bootstrap_servers, offsets, name, count)
     process = spawn.Process(target=_listen, args=(theirs, wanted), daemon=True)
     process.start()
     try:
@@ -217,7 +216,11 @@ def listening(bootstrap_servers: str, topic: str, *, name: str, count: int) -> I
 def _listen(pipe: Connection, wanted: _Wanted) -> None:
     consumer = _read_committed(wanted.bootstrap_servers)
     consumer.assign(
-        [TopicPartition(wanted.topic, number, at) for number, at in wanted.offsets.items()]
+        [
+            TopicPartition(topic, number, at)
+            for topic, offsets in wanted.offsets.items()
+            for number, at in offsets.items()
+        ]
     )
     consumer.poll(1)  # connected and waiting for records from here on
     arrived = array("q", bytes(8 * wanted.count))

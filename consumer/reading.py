@@ -28,7 +28,7 @@ from db.requests import rejections
 from handlers.batch import Broken
 from handlers.entries import TopicRole, read
 from handlers.identity import rejection_id
-from handlers.outcomes import Request
+from handlers.outcomes import Change, Request
 from handlers.parties import PartyChange
 from handlers.record import Record
 
@@ -48,7 +48,7 @@ def arrival(record: Record, role: TopicRole, max_bytes: int) -> Arrival:
     place = place_of(record)
     digest = content_digest(record.key, record.value, record.headers)
     match read(record, role, max_bytes):
-        case Request() as request:
+        case Request() | Change() as request:
             return Arrival(place, digest, (request.tenant_id, request.request_key))
         case PartyChange(_, party, id_, state, changed_at):
             return Arrival(place, digest, party=PartyWord(party, id_, changed_at, state is None))

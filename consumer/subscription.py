@@ -30,9 +30,9 @@ class Subscription:
         self._kinds: tuple[tuple[str, tuple[TopicEntry, ...]], ...] = (
             ("customer", settings.customer_topics),
             ("partner", settings.partner_topics),
+            ("change", settings.change_topics),
             ("request", settings.request_topics),
         )
-        self._changes = settings.change_topics
         self._roles: dict[str, TopicRole | None] = {}
 
     def role_of(self, topic: str) -> TopicRole | None:
@@ -45,7 +45,7 @@ class Subscription:
         if not topic.startswith(self._prefix) or topic.endswith(DEAD_LETTER_SUFFIX):
             return None
         name = topic[len(self._prefix) :]
-        if name in OUTBOUND_TOPICS or any(entry.matches(name) for entry in self._changes):
+        if name in OUTBOUND_TOPICS:
             return None
         for kind, entries in self._kinds:
             for entry in entries:
@@ -56,7 +56,7 @@ class Subscription:
     def is_party(self, topic: str) -> bool:
         """Whether customers or partners are announced here."""
         role = self.role_of(topic)
-        return role is not None and role.kind != "request"
+        return role is not None and role.kind in {"customer", "partner"}
 
     def apply(self, subscriber: Subscriber, listener: object) -> None:
         """Subscribe: by name where only names are set, else by one pattern over everything."""
@@ -69,15 +69,9 @@ class Subscription:
 
     def _pattern(self, entries: Iterable[TopicEntry]) -> str:
         ours = "|".join(re.escape(self._prefix + name) for name in sorted(OUTBOUND_TOPICS))
-        prefix = re.escape(self._prefix)
-        numbered = enumerate((*entries, *self._changes))
-        all_alternatives = [_alternative(entry, number, self._prefix) for number, entry in numbered]
-        count = len(all_alternatives) - len(self._changes)
-        wanted, changes = all_alternatives[:count], all_alternatives[count:]
+        wanted = [_alternative(entry, number, self._prefix) for number, entry in enumerate(entries)]
         never = rf"(?!.*{re.escape(DEAD_LETTER_SUFFIX)}$)(?!(?:{ours})$)"
-        if changes:
-            never += f"(?!{prefix}(?:{'|'.join(changes)})$)"
-        return f"{never}{prefix}(?:{'|'.join(wanted)})$"
+        return f"{never}{re.escape(self._prefix)}(?:{'|'.join(wanted)})$"
 
 
 def _alternative(entry: TopicEntry, number: int, prefix: str) -> str:

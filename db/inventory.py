@@ -118,7 +118,7 @@ LOOSE_ENDS: Final = (
         """
         SELECT q.tenant_id, q.request_key
           FROM requests q LEFT JOIN ticket_facts f ON f.tenant_id = q.tenant_id
-           AND f.ticket_id = q.ticket_id AND f.sequence = 0
+           AND f.ticket_id = coalesce(q.ticket_id, q.request_key) AND f.sequence = 0
          WHERE q.outcome = 'rejected' AND q.decided_at >= $1 AND f.ticket_id IS NULL
         """,
     ),

@@ -130,6 +130,8 @@ tickets = Table(
     _at("escalated_at"),
     Column("escalated_to_user_id", Text),
     _at("last_response_at"),
+    Column("rating", SmallInteger),
+    Column("rating_comment", Text),
     Column("sequence", Integer, nullable=False, server_default=text("1")),
     Column("last_change_sequence", Integer, nullable=False, server_default=text("1")),
     Column("created_by", Text),

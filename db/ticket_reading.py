@@ -35,7 +35,7 @@ t.partner_id::text, t.ticket_type, t.service_address, t.affected_services::text,
 t.device_serial_numbers::text, t.context::text, t.group_key, t.requested_at, t.sla_breached,
 t.first_response_due_at, t.first_response_at, t.resolved_at, t.closed_at,
 t.resolution_time_minutes, t.escalation_level, t.escalated_at, t.escalated_to_user_id,
-t.last_response_at, t.sequence, t.created_by, t.updated_at
+t.last_response_at, t.rating, t.rating_comment, t.sequence, t.created_by, t.updated_at
 """
 JSON_COLUMNS: Final = ("affected_services", "device_serial_numbers", "context")
 

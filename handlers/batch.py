@@ -6,7 +6,7 @@ The consumer, the parking sweep, redrive and replay all come through here.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import asyncpg
 import orjson
@@ -16,13 +16,26 @@ from db.bulk import Row
 from db.dead_letters import DeadLetter
 from db.parked import ParkedRequest
 from db.requests import Stretch
+from handlers.change_batch import Tickets, decide_changes
+from handlers.change_rows import add_changes
+from handlers.changes import ChangeRules
 from handlers.knowledge import gather
-from handlers.outcomes import Decision, Duplicate, Known, Parked, Request, Rules
+from handlers.outcomes import (
+    Change,
+    ChangeDecision,
+    Created,
+    Decision,
+    Duplicate,
+    Known,
+    Parked,
+    Request,
+    Rules,
+)
 from handlers.parties import Moved, PartyChange, apply_changes
 from handlers.record import Coordinates, Record, coordinates
 from handlers.requests import decide
 from handlers.rows import rows_of
-from handlers.write import COPY_FROM, write
+from handlers.write import COPY_FROM, write, write_opened
 from schemas.vocabulary import Outcome
 
 
@@ -39,7 +52,7 @@ class Broken(NamedTuple):
     attempts: int = 1
 
 
-Entry = Request | PartyChange | Broken
+Entry = Request | Change | PartyChange | Broken
 """One record of a batch, decoded."""
 
 
@@ -52,6 +65,7 @@ class Setting:
     party_ends: dict[str, dict[str, int]] = field(default_factory=dict)
     check_numbers: bool = False
     copy_from: int = COPY_FROM
+    change_rules: ChangeRules = field(default_factory=ChangeRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +78,7 @@ class Handled:
     """
 
     now: datetime
-    decisions: list[Decision]
+    decisions: list[Decision | ChangeDecision]
     parties: list[tuple[PartyChange, Outcome | Moved]]
     dead: list[Broken]
     repeated: list[Broken]
@@ -76,20 +90,34 @@ async def handle(
     connection: asyncpg.Connection, entries: Sequence[Entry], setting: Setting
 ) -> Handled:
     """Decide and write a batch. Raises what the database raises; then nothing of it stands."""
-    changes = [entry for entry in entries if isinstance(entry, PartyChange)]
+    parties = [entry for entry in entries if isinstance(entry, PartyChange)]
+    changes = [entry for entry in entries if isinstance(entry, Change)]
     requests = [entry for entry in entries if isinstance(entry, Request)]
     broken = [entry for entry in entries if isinstance(entry, Broken)]
-    applied = await apply_changes(connection, changes) if changes else []
+    applied = await apply_changes(connection, parties) if parties else []
     broken += [_moved(outcome) for outcome in applied if isinstance(outcome, Moved)]
+    tickets = Tickets()
+    if changes:  # before the number of this write is taken
+        await tickets.lock(connection, changes)
     known, dead = await gather(
         connection,
-        requests,
+        [*requests, *changes],
         stretches=_stretches(entries),
         check_numbers=setting.check_numbers,
     )
     fresh, repeated = tell_apart(broken, dead)
-    decisions = _decide(requests, known, dead, setting.rules)
+    alive, repeats = _alive(requests, dead)
+    decisions = decide(alive, known, setting.rules)
     written = rows_of(decisions, known)
+    changed: list[ChangeDecision] = []
+    if changes:
+        living, more = _alive(changes, dead)
+        repeats += more
+        if opened := _opened(living, decisions, tickets):
+            await write_opened(connection, written, copy_from=setting.copy_from)
+            await tickets.lock(connection, opened)
+        changed = decide_changes(living, tickets, known, setting.rules, setting.change_rules)
+        add_changes(written, changed, known)
     if written.parked:
         waiting = [written.parked[identity] for identity in sorted(written.parked)]
         await parked.park(connection, [_parked(entry, known, setting) for entry in waiting])
@@ -99,12 +127,12 @@ async def handle(
     announced = bool(written.facts or fresh)
     return Handled(
         now=known.now,
-        decisions=decisions,
-        parties=list(zip(changes, applied, strict=True)),
+        decisions=[*decisions, *changed, *(Duplicate(each, differs=False) for each in repeats)],
+        parties=list(zip(parties, applied, strict=True)),
         dead=fresh,
         repeated=repeated,
         outbox_id=known.outbox_id if announced else None,
-        first_facts=() if fresh else written.facts,
+        first_facts=() if fresh or changes else written.facts,
     )
 
 
@@ -123,19 +151,42 @@ def tell_apart(
     return [fresh[place] for place in sorted(fresh)], repeated
 
 
-def _decide(
-    requests: Sequence[Request], known: Known, dead: frozenset[Coordinates], rules: Rules
-) -> list[Decision]:
+R = TypeVar("R", Request, Change)
+
+
+def _alive(
+    requests: Sequence[R], dead: frozenset[Coordinates]
+) -> tuple[Sequence[R], list[Request | Change]]:
+    """Those to decide, and those whose record is kept as a dead letter."""
     if not dead:
-        return decide(requests, known, rules)
-    alive: list[Request] = []
-    repeated: list[Request] = []
+        return requests, []
+    alive: list[R] = []
+    repeats: list[Request | Change] = []
     for request in requests:
-        was_dead = request.record is not None and coordinates(request.record) in dead
-        (repeated if was_dead else alive).append(request)
+        if request.record is not None and coordinates(request.record) in dead:
+            repeats.append(request)
+        else:
+            alive.append(request)
+    return alive, repeats
+
+
+def _opened(
+    changes: Sequence[Change], decisions: Sequence[Decision], tickets: Tickets
+) -> list[Change]:
+    """The changes whose tickets this very batch opens."""
+    lost = [change for change in changes if tickets.addressed(change) is None]
+    if not lost:
+        return []
+    names = {
+        (each.request.tenant_id, name)
+        for each in decisions
+        if isinstance(each, Created)
+        for name in (each.request.ticket_id, each.ticket_number)
+    }
     return [
-        *decide(alive, known, rules),
-        *(Duplicate(request, differs=False) for request in repeated),
+        change
+        for change in lost
+        if (change.tenant_id, change.message.ticket_id or change.message.ticket_number) in names
     ]
 
 

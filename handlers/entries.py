@@ -7,11 +7,13 @@ from zlib import crc32
 from db.errors import Remedy, remedy
 from handlers.batch import Broken, Entry
 from handlers.identity import request_key, ticket_id
-from handlers.outcomes import Request
+from handlers.outcomes import Change, Request
 from handlers.parties import PartyChange, PartyState
 from handlers.record import Record
 from schemas.decode import Decoded, InvalidRecord, decode, decode_party
+from schemas.envelope import Envelope
 from schemas.party_changed import CustomerChanged, PartnerChanged, PartyChanged, PartyDeleted
+from schemas.ticket_change_requested import TicketChangeRequested
 from schemas.ticket_requested import TicketRequested
 from schemas.vocabulary import Kind
 
@@ -19,7 +21,7 @@ TOO_LARGE: Final = "RecordTooLarge"
 
 
 class TopicRole(NamedTuple):
-    """What a topic is to us. kind: request, customer or partner; tenant: whom it is bound to."""
+    """What a topic is to us. kind: request, change, customer or partner. tenant: its only one."""
 
     kind: str
     tenant: str | None = None
@@ -51,34 +53,50 @@ def _read(record: Record, role: TopicRole, max_bytes: int) -> Entry:
             f"value: is {len(value)} bytes long; expected at most {max_bytes} bytes",
             tenant_id=role.tenant,
         )
-    if role.kind != Kind.REQUEST:
-        return _party(record, role)
-    decoded = decode(TicketRequested, value, record.headers)
-    if isinstance(decoded, InvalidRecord):
-        return _broken(record, decoded, role)
-    return identify(decoded, record, role.tenant)
+    match role.kind:
+        case Kind.REQUEST:
+            decoded = decode(TicketRequested, value, record.headers)
+            if isinstance(decoded, InvalidRecord):
+                return _broken(record, decoded, role)
+            return identify(decoded, record, role.tenant)
+        case Kind.CHANGE:
+            change = decode(TicketChangeRequested, value, record.headers)
+            if isinstance(change, InvalidRecord):
+                return _broken(record, change, role)
+            return identify_change(change, record, role.tenant)
+        case _:
+            return _party(record, role)
 
 
 def identify(decoded: Decoded[TicketRequested], record: Record, bound: str | None) -> Request:
     """Who this request is: by its request id, its CloudEvents id, or the record itself."""
     message, envelope = decoded.message, decoded.envelope
     tenant_id = message.tenant_id if bound is None else bound
-    if message.request_id is not None:
-        key = request_key(Kind.REQUEST, "request_id", tenant_id, message.request_id)
-    elif envelope.identity is not None:
-        key = request_key(Kind.REQUEST, "cloudevent", tenant_id, *envelope.identity)
-    else:
-        key = request_key(
-            Kind.REQUEST,
-            "record",
-            tenant_id,
-            record.topic,
-            record.partition,
-            record.offset,
-            record.timestamp,
-        )
+    key = _key(Kind.REQUEST, tenant_id, message.request_id, envelope, record)
     content = crc32(record.value or b"")
     return Request(message, envelope, record, tenant_id, key, ticket_id(key), content)
+
+
+def identify_change(
+    decoded: Decoded[TicketChangeRequested], record: Record, bound: str | None
+) -> Change:
+    """Who this change is, likewise: the same id means another thing there."""
+    message, envelope = decoded.message, decoded.envelope
+    tenant_id = message.tenant_id if bound is None else bound
+    key = _key(Kind.CHANGE, tenant_id, message.request_id, envelope, record)
+    content = crc32(record.value or b"")
+    return Change(message, envelope, record, tenant_id, key, message.ticket_id, content)
+
+
+def _key(
+    kind: Kind, tenant_id: str, request_id: str | None, envelope: Envelope, record: Record
+) -> str:
+    if request_id is not None:
+        return request_key(kind, "request_id", tenant_id, request_id)
+    if envelope.identity is not None:
+        return request_key(kind, "cloudevent", tenant_id, *envelope.identity)
+    place = (record.topic, record.partition, record.offset, record.timestamp)
+    return request_key(kind, "record", tenant_id, *place)
 
 
 def _party(record: Record, role: TopicRole) -> Entry:

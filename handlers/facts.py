@@ -8,6 +8,8 @@ import orjson
 
 from handlers.outcomes import Created, Rejected
 from handlers.sla.targets import DueDates
+from schemas.ticket_change_requested import TicketChangeRequested
+from schemas.ticket_requested import TicketRequested
 from schemas.vocabulary import ActorType, Kind, TicketStatus
 
 EMPTY_OBJECT: Final = "{}"
@@ -71,17 +73,19 @@ def ticket_rejected(rejected: Rejected, rejected_at: str) -> str:
     """The data of `ticket.rejected`, as JSON."""
     request = rejected.request
     message, record = request.message, request.record
+    is_change = isinstance(message, TicketChangeRequested)
+    actor = _changer(message) if isinstance(message, TicketChangeRequested) else actor_of(rejected)
     return compact_json(
         {
             "tenant_id": request.tenant_id,
             "request_id": message.request_id,
-            "kind": Kind.REQUEST,
-            "change": None,
+            "kind": Kind.CHANGE if is_change else Kind.REQUEST,
+            "change": getattr(message, "change", None),
             "ticket_id": request.ticket_id,
-            "ticket_number": None,
+            "ticket_number": getattr(message, "ticket_number", None),
             "code": rejected.code,
             "message": rejected.message,
-            "actor": dict(zip(("type", "id"), actor_of(rejected), strict=True)),
+            "actor": None if actor is None else dict(zip(("type", "id"), actor, strict=True)),
             "topic": None if record is None else record.topic,
             "partition": None if record is None else record.partition,
             "offset": None if record is None else record.offset,
@@ -90,9 +94,19 @@ def ticket_rejected(rejected: Rejected, rejected_at: str) -> str:
     )
 
 
+def _changer(message: TicketChangeRequested) -> tuple[str, str | None] | None:
+    """Who asked for a change; None where it is nobody, or of no type that we know."""
+    actor = message.actor
+    if actor is None or actor.type not in set(ActorType):
+        return None
+    return actor.type, actor.id
+
+
 def actor_of(decision: Created | Rejected) -> tuple[str, str | None]:
-    """Who asked, type and id: the actor that the request names, else its origin."""
+    """Who asked for a ticket, type and id: the actor that the request names, else its origin."""
     message = decision.request.message
+    if not isinstance(message, TicketRequested):
+        raise TypeError(type(message))
     if message.actor is not None:
         return message.actor.type, message.actor.id
     origin = message.origin_type

@@ -7,7 +7,7 @@ import asyncpg
 
 from db import requests as questions
 from handlers.identity import rejection_id, ticket_number
-from handlers.outcomes import Known, Party, Prior, Request, Stranger
+from handlers.outcomes import Change, Known, Party, Prior, Request, Stranger
 from handlers.record import Coordinates
 from handlers.requests import question
 from schemas.vocabulary import Outcome
@@ -18,7 +18,7 @@ DERIVATIONS = 4
 
 async def gather(
     connection: asyncpg.Connection,
-    requests: Sequence[Request],
+    requests: Sequence[Request | Change],
     *,
     stretches: Sequence[questions.Stretch] = (),
     check_numbers: bool = False,
@@ -57,12 +57,13 @@ async def gather(
     ]
     if repeats:
         known.rejections = await questions.rejections(connection, repeats)
-    if check_numbers and requests:
+    opening = [request for request in requests if isinstance(request, Request)]
+    if check_numbers and opening:
         known.taken_numbers = await questions.taken_numbers(
             connection,
             [
                 (request.tenant_id, ticket_number(request.ticket_id, attempt))
-                for request in requests
+                for request in opening
                 for attempt in range(DERIVATIONS)
             ],
         )
@@ -70,7 +71,7 @@ async def gather(
     return known, dead
 
 
-def _place(request: Request) -> tuple[str, int, int]:
+def _place(request: Request | Change) -> tuple[str, int, int]:
     record = request.record
     return ("", 0, 0) if record is None else (record.topic, record.partition, record.offset)
 

@@ -7,7 +7,9 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from handlers.record import Record
+from handlers.ticket import Ticket
 from schemas.envelope import Envelope
+from schemas.ticket_change_requested import TicketChangeRequested
 from schemas.ticket_requested import TicketRequested
 from schemas.vocabulary import Outcome, RejectionCode
 
@@ -26,6 +28,18 @@ class Request(NamedTuple):
     content_hash: int
 
 
+class Change(NamedTuple):
+    """A valid change and who it is. ticket_id: of the ticket addressed, once that is known."""
+
+    message: TicketChangeRequested
+    envelope: Envelope
+    record: Record | None
+    tenant_id: str
+    request_key: str
+    ticket_id: str | None
+    content_hash: int
+
+
 class Created(NamedTuple):
     """A ticket is opened. customer_id: resolved to our own id; unlisted: not on record yet."""
 
@@ -38,14 +52,14 @@ class Created(NamedTuple):
 class Duplicate(NamedTuple):
     """Accepted before, or this very record was decided before. differs: with other content."""
 
-    request: Request
+    request: Request | Change
     differs: bool
 
 
 class Rejected(NamedTuple):
     """Well-formed, refused by a rule."""
 
-    request: Request
+    request: Request | Change
     code: RejectionCode
     message: str
 
@@ -57,7 +71,45 @@ class Parked(NamedTuple):
     customer_ref: str
 
 
+class Effect(NamedTuple):
+    """A fact that a change causes. data: its JSON, as it is published."""
+
+    ce_type: str
+    sequence: int
+    data: str
+
+
+class NewMessage(NamedTuple):
+    """A message that a change adds. attachments: a JSON list."""
+
+    id: str
+    sender_type: str
+    sender_id: str | None
+    body: str
+    attachments: str
+    is_internal: bool
+
+
+class Changed(NamedTuple):
+    """A ticket is changed. ticket: as it is now; effects: at least one, in their order."""
+
+    request: Change
+    ticket: Ticket
+    effects: Sequence[Effect]
+    message: NewMessage | None
+
+
+class Unchanged(NamedTuple):
+    """Accepted, and there was nothing to change."""
+
+    request: Change
+    ticket: Ticket
+
+
 Decision = Created | Duplicate | Rejected | Parked
+"""Of a request."""
+
+ChangeDecision = Changed | Unchanged | Duplicate | Rejected
 
 
 class Prior(NamedTuple):
@@ -130,12 +182,14 @@ class Question(NamedTuple):
 
 _OUTCOMES: Final = {
     Created: Outcome.CREATED,
+    Changed: Outcome.CHANGED,
+    Unchanged: Outcome.UNCHANGED,
     Duplicate: Outcome.DUPLICATE,
     Rejected: Outcome.REJECTED,
     Parked: Outcome.PARKED,
 }
 
 
-def outcome_of(decision: Decision) -> Outcome:
+def outcome_of(decision: Decision | ChangeDecision) -> Outcome:
     """The recorded outcome that a decision is."""
     return _OUTCOMES[type(decision)]

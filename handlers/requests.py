@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from handlers.identity import rejection_id, ticket_number
 from handlers.outcomes import (
+    Change,
+    Changed,
     Created,
     Decision,
     Duplicate,
@@ -16,19 +18,25 @@ from handlers.outcomes import (
     Request,
     Rules,
     Stranger,
+    Unchanged,
     outcome_of,
 )
 from handlers.record import Record
 from handlers.routes import refusal
+from schemas.ticket_change_requested import Escalate, TicketChangeRequested
 from schemas.vocabulary import REJECTION_MESSAGES, Outcome, RejectionCode
 
 
-def question(requests: Iterable[Request]) -> Question:
-    """What the database must be asked to decide these requests: each thing once."""
+def question(requests: Iterable[Request | Change]) -> Question:
+    """What the database must be asked to decide these: each thing once."""
     keys, customers, external_ids, partners = [], set(), set(), set()
     for request in requests:
         keys.append((request.tenant_id, request.request_key))
         message = request.message
+        if isinstance(message, TicketChangeRequested):
+            if isinstance(message, Escalate) and message.to.partner_id is not None:
+                partners.add(message.to.partner_id)
+            continue
         match message.customer_id:
             case str(customer_id):
                 customers.add((request.tenant_id, customer_id))
@@ -41,43 +49,76 @@ def question(requests: Iterable[Request]) -> Question:
     return Question(keys, sorted(customers), sorted(external_ids), sorted(partners))
 
 
+Settled = Created | Changed | Unchanged | Rejected | Parked
+
+
 @dataclass(slots=True)
-class _Earlier:
+class Earlier:
     """What a batch's earlier decisions mean for its later ones.
 
     rejections: ce_ids. newcomers: the tenants of customers that nobody had announced.
     """
 
-    taken_numbers: set[tuple[str, str]]
-    rejections: set[str]
-    decided: dict[tuple[str, str], Created | Rejected | Parked] = field(default_factory=dict)
+    known: Known
+    taken_numbers: set[tuple[str, str]] = field(default_factory=set)
+    rejections: set[str] = field(default_factory=set)
+    decided: dict[tuple[str, str], Settled] = field(default_factory=dict)
     newcomers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.taken_numbers |= self.known.taken_numbers
+        self.rejections |= self.known.rejections
+
+    def duplicate(self, request: Request | Change) -> Duplicate | None:
+        """Whether this was decided before, in the batch or before it."""
+        identity = (request.tenant_id, request.request_key)
+        before = self.decided.get(identity)
+        prior = self.known.decided.get(identity) if before is None else _remember(before)
+        if prior is not None and _settled(request, prior, self.known, self):
+            return Duplicate(request, prior.content_hash != request.content_hash)
+        return None
+
+    def remember(self, decision: Settled) -> None:
+        """What comes later in the batch may repeat it."""
+        request = decision.request
+        self.decided[request.tenant_id, request.request_key] = decision
+        if isinstance(decision, Rejected) and request.record is not None:
+            self.rejections.add(rejection_id(request.request_key, *_place(request.record)))
 
 
 def decide(requests: Sequence[Request], known: Known, rules: Rules) -> list[Decision]:
     """One decision per request, in their order; a repeat within the batch is a duplicate too."""
-    earlier = _Earlier(set(known.taken_numbers), set(known.rejections))
+    earlier = Earlier(known)
     decisions: list[Decision] = []
     for request in requests:
-        identity = (request.tenant_id, request.request_key)
-        before = earlier.decided.get(identity)
-        prior = known.decided.get(identity) if before is None else _remember(before)
-        if prior is not None and _settled(request, prior, known, earlier):
-            decisions.append(Duplicate(request, prior.content_hash != request.content_hash))
+        duplicate = earlier.duplicate(request)
+        if duplicate is not None:
+            decisions.append(duplicate)
             continue
         decision = _decide(request, known, rules, earlier)
         decisions.append(decision)
-        earlier.decided[identity] = decision
-        if isinstance(decision, Rejected) and request.record is not None:
-            earlier.rejections.add(rejection_id(request.request_key, *_place(request.record)))
+        earlier.remember(decision)
     return decisions
+
+
+def wrong_tenant(request: Request | Change, rules: Rules) -> Rejected | None:
+    """The refusal of a tenant that is not the topic's, or not served here."""
+    tenant_id = request.tenant_id
+    if request.message.tenant_id != tenant_id:
+        code = RejectionCode.TENANT_MISMATCH
+    elif rules.tenants is not None and tenant_id not in rules.tenants:
+        code = RejectionCode.TENANT_UNKNOWN
+    else:
+        return None
+    text = REJECTION_MESSAGES[code].format(tenant=tenant_id, claimed=request.message.tenant_id)
+    return Rejected(request, code, text)
 
 
 def _place(record: Record) -> tuple[str, int, int]:
     return record.topic, record.partition, record.offset
 
 
-def _settled(request: Request, prior: Prior, known: Known, earlier: _Earlier) -> bool:
+def _settled(request: Request | Change, prior: Prior, known: Known, earlier: Earlier) -> bool:
     """Whether the identity is used up, or this very record was rejected before."""
     if prior.outcome is Outcome.PARKED:
         return (request.tenant_id, request.request_key) not in known.reopened
@@ -92,13 +133,11 @@ def _settled(request: Request, prior: Prior, known: Known, earlier: _Earlier) ->
 
 
 def _decide(
-    request: Request, known: Known, rules: Rules, earlier: _Earlier
+    request: Request, known: Known, rules: Rules, earlier: Earlier
 ) -> Created | Rejected | Parked:
     message, tenant_id = request.message, request.tenant_id
-    if message.tenant_id != tenant_id:
-        return _reject(request, RejectionCode.TENANT_MISMATCH)
-    if rules.tenants is not None and tenant_id not in rules.tenants:
-        return _reject(request, RejectionCode.TENANT_UNKNOWN)
+    if (wrong := wrong_tenant(request, rules)) is not None:
+        return wrong
     refused = refusal(request, known)
     if refused is not None:
         return _reject(request, refused)
@@ -144,13 +183,11 @@ def _reject(request: Request, code: RejectionCode) -> Rejected:
         v=message.customer_id,
         Origin=message.origin_type.value.title(),
         target=message.target_type.value,
-        tenant=request.tenant_id,
-        claimed=message.tenant_id,
     )
     return Rejected(request, code, text)
 
 
-def _remember(decision: Created | Rejected | Parked) -> Prior:
+def _remember(decision: Settled) -> Prior:
     request = decision.request
     record = request.record
     outcome = outcome_of(decision)

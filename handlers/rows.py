@@ -17,7 +17,16 @@ from handlers.facts import (
     ticket_rejected,
 )
 from handlers.identity import first_message_id, rejection_id
-from handlers.outcomes import Created, Decision, Duplicate, Known, Parked, Rejected, Request
+from handlers.outcomes import (
+    Change,
+    Created,
+    Decision,
+    Duplicate,
+    Known,
+    Parked,
+    Rejected,
+    Request,
+)
 from handlers.sla.targets import due_dates
 from schemas.vocabulary import Kind, Outcome
 
@@ -57,6 +66,7 @@ MESSAGE_COLUMNS: Final = (
     "sender_id",
     "body",
     "attachments",
+    "is_internal",
     "created_at",
 )
 REQUEST_COLUMNS: Final = (
@@ -91,7 +101,8 @@ FACT_COLUMNS: Final = (
 class Written:
     """The rows of a batch. settled: identities decided before (rejected or parked), decided anew.
 
-    A settled identity's row changes; one that is new to the arbiter is inserted.
+    A settled identity's row changes; one that is new to the arbiter is inserted. changed: tickets
+    (handlers.change_rows.CHANGED_COLUMNS), as they are after their last change.
     """
 
     customers: list[tuple[str, str]] = field(default_factory=list)
@@ -101,6 +112,7 @@ class Written:
     requests: dict[tuple[str, str], Row] = field(default_factory=dict)
     settled: dict[tuple[str, str], Row] = field(default_factory=dict)
     parked: dict[tuple[str, str], Parked] = field(default_factory=dict)
+    changed: dict[tuple[str, str], Row] = field(default_factory=dict)
 
     def tables(self) -> list[Rows]:
         """Everything that is only ever inserted, table by table, without the empty ones."""
@@ -116,23 +128,23 @@ class Written:
 def rows_of(decisions: Sequence[Decision], known: Known) -> Written:
     """The rows that record these decisions. Those that two workers can meet on are in key order."""
     written = Written()
-    stamp = _Stamp(known)
+    stamp = Stamp(known)
     for decision in decisions:
         match decision:
             case Created():
                 _write_created(written, decision, stamp)
             case Rejected():
-                _write_rejected(written, decision, stamp)
+                write_rejected(written, decision, stamp)
             case Parked():
                 written.parked[_identity(decision.request)] = decision
-                _write_outcome(written, decision.request, Outcome.PARKED, NULL, stamp)
+                write_outcome(written, decision.request, Outcome.PARKED, NULL, stamp)
             case Duplicate():
                 pass
     written.tickets.sort(key=_by_tenant_and_ticket)
     return written
 
 
-class _Stamp:
+class Stamp:
     """What all rows of one transaction share."""
 
     __slots__ = ("decided", "due", "now", "outbox_id")
@@ -144,7 +156,7 @@ class _Stamp:
         self.decided = known.decided
 
 
-def _identity(request: Request) -> tuple[str, str]:
+def _identity(request: Request | Change) -> tuple[str, str]:
     return request.tenant_id, request.request_key
 
 
@@ -152,11 +164,12 @@ def _by_tenant_and_ticket(row: Row) -> tuple[str, str]:
     return row[2], row[0]
 
 
-def _json_list(values: Sequence[str]) -> str:
+def json_list(values: Sequence[str]) -> str:
+    """A list of texts as JSON."""
     return orjson.dumps(values).decode() if values else EMPTY_LIST
 
 
-def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
+def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
     request, now = created.request, stamp.now
     message, tenant_id, ticket_id = request.message, request.tenant_id, request.ticket_id
     due = stamp.due[message.priority]
@@ -183,8 +196,8 @@ def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
             NULL if message.partner_id is None else message.partner_id,
             NULL if message.ticket_type is None else message.ticket_type,
             NULL if address is None else address,
-            _json_list(message.affected_services),
-            _json_list(message.device_serial_numbers),
+            json_list(message.affected_services),
+            json_list(message.device_serial_numbers),
             context,
             NULL if message.group_key is None else message.group_key,
             NULL if message.requested_at is None else message.requested_at,
@@ -209,40 +222,43 @@ def _write_created(written: Written, created: Created, stamp: _Stamp) -> None:
             actor,
             message.description,
             attachments,
+            "false",
             now,
         )
     )
     data = ticket_created(created, context, due, now)
-    fact = (ticket_id, "1", "ticket.created", created.ticket_number)
-    _write_fact(written, request, fact, data, stamp)
-    _write_outcome(written, request, Outcome.CREATED, NULL, stamp)
+    fact = (ticket_id, "1", "ticket.created", created.ticket_number, ticket_id)
+    write_fact(written, request, fact, data, stamp)
+    write_outcome(written, request, Outcome.CREATED, NULL, stamp)
 
 
-def _write_rejected(written: Written, rejected: Rejected, stamp: _Stamp) -> None:
+def write_rejected(written: Written, rejected: Rejected, stamp: Stamp) -> None:
+    """Add the fact that a rule refused it, and its outcome."""
     request = rejected.request
     record = request.record
     if record is None:
         message = "a refused call of the library face raises; nothing of it is recorded"
         raise AssertionError(message)
     ce_id = rejection_id(request.request_key, record.topic, record.partition, record.offset)
-    _write_fact(
+    write_fact(
         written,
         request,
-        (ce_id, "0", "ticket.rejected", NULL),
+        (ce_id, "0", "ticket.rejected", NULL, request.ticket_id or request.request_key),
         ticket_rejected(rejected, stamp.now),
         stamp,
     )
-    _write_outcome(written, request, Outcome.REJECTED, rejected.code, stamp)
+    write_outcome(written, request, Outcome.REJECTED, rejected.code, stamp)
 
 
-def _write_fact(
+def write_fact(
     written: Written,
-    request: Request,
-    fact: tuple[str, str, str, str],
+    request: Request | Change,
+    fact: tuple[str, str, str, str, str],
     data: str,
-    stamp: _Stamp,
+    stamp: Stamp,
 ) -> None:
-    subject_id, sequence, ce_type, number = fact
+    """Add a fact: subject id, sequence, ce_type, ticket number, and the ticket's id as its key."""
+    subject_id, sequence, ce_type, number, ticket_id = fact
     envelope = request.envelope
     written.facts.append(
         (
@@ -251,7 +267,7 @@ def _write_fact(
             sequence,
             stamp.outbox_id,
             ce_type,
-            request.ticket_id,
+            ticket_id,
             number,
             envelope.id or request.message.request_id or NULL,
             envelope.traceparent or NULL,
@@ -261,9 +277,10 @@ def _write_fact(
     )
 
 
-def _write_outcome(
-    written: Written, request: Request, outcome: Outcome, code: str, stamp: _Stamp
+def write_outcome(
+    written: Written, request: Request | Change, outcome: Outcome, code: str, stamp: Stamp
 ) -> None:
+    """Add or settle the identity's row."""
     record = request.record
     place = (NULL, NULL, NULL)
     if record is not None:
@@ -273,10 +290,10 @@ def _write_outcome(
     kept[identity] = (
         request.tenant_id,
         request.request_key,
-        Kind.REQUEST,
+        Kind.CHANGE if isinstance(request, Change) else Kind.REQUEST,
         outcome,
         code,
-        request.ticket_id,
+        request.ticket_id or NULL,
         *place,
         str(request.content_hash),
         stamp.now,

@@ -1,18 +1,22 @@
 """Rows are written in the caller's transaction: all of a batch or nothing."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
 
-from db import parties, requests, tables
+from db import parties, requests, tables, tickets
 from db.bulk import Rows, copy, insert
+from handlers.change_rows import CHANGED_COLUMNS
 from handlers.outcomes import Known
-from handlers.rows import REQUEST_COLUMNS, Written
+from handlers.rows import REQUEST_COLUMNS, TICKET_COLUMNS, Written
 
 OUTBOX_COLUMNS: Final = ("id", "facts", "dead_letters", "bytes", "created_at")
 
 COPY_FROM: Final = 80
 """From this many tickets on COPY (a statement per table) beats one INSERT for all tables."""
+
+ROWS_PER_TICKET: Final = 4
 
 NO_COPY: Final = 1_000_000
 """More tickets than any batch has: for a role under row-level security, where COPY is refused."""
@@ -36,15 +40,33 @@ async def write(
         await parties.add_unlisted_customers(connection, written.customers)
     if written.settled:
         await requests.settle(connection, REQUEST_COLUMNS, sorted(written.settled.values()))
+    if written.changed:
+        changed = [written.changed[key] for key in sorted(written.changed)]
+        await tickets.update(connection, CHANGED_COLUMNS, changed)
     batches = written.tables()
     facts = len(written.facts)
     if facts or dead_letters:
         counts = (facts, dead_letters, sum(len(fact[-1]) for fact in written.facts))
         announcement = (str(known.outbox_id), *map(str, counts), known.now.isoformat())
         batches.append(Rows(tables.outbox, OUTBOX_COLUMNS, [announcement]))
-    if len(written.tickets) < copy_from:
+    await _add(connection, batches, copy_from)
+    return facts
+
+
+async def write_opened(
+    connection: asyncpg.Connection, written: Written, *, copy_from: int = COPY_FROM
+) -> None:
+    """Write the tickets of a batch ahead of the rest, since changes of the batch address them."""
+    if written.customers:
+        await parties.add_unlisted_customers(connection, written.customers)
+        written.customers = []
+    await _add(connection, [Rows(tables.tickets, TICKET_COLUMNS, written.tickets)], copy_from)
+    written.tickets = []
+
+
+async def _add(connection: asyncpg.Connection, batches: Sequence[Rows], copy_from: int) -> None:
+    if sum(len(batch.rows) for batch in batches) < copy_from * ROWS_PER_TICKET:
         await insert(connection, batches)
     else:
         for batch in batches:
             await copy(connection, batch)
-    return facts

@@ -7,10 +7,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 from handlers.batch import Broken, Entry
 from handlers.entries import TopicRole, read
-from handlers.outcomes import Known, Request
+from handlers.outcomes import Change, Known, Request
 from handlers.parties import PartyChange
 from handlers.record import StoredRecord
-from tests.scenarios.messages import Headers, customer, encoded, partner, request
+from tests.scenarios.messages import Headers, change, customer, encoded, partner, request
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
@@ -50,6 +50,27 @@ def asked(
     place = stored(value, offset, partition=partition, timestamp=timestamp, headers=headers)
     found = entry_of(place, TopicRole("request", bound))
     assert isinstance(found, Request), found
+    return found
+
+
+def wanted(
+    kind: str,
+    ticket_id: str | None = None,
+    offset: int = 0,
+    *,
+    partition: int = 0,
+    bound: str | None = None,
+    **fields: Any,  # noqa: ANN401  anything that a sender may write
+) -> Change:
+    """A change, by an agent of the tenant unless another actor is named."""
+    place = stored(
+        encoded(change(kind, ticket_id, **fields)),
+        offset,
+        topic="ticket.change_requested",
+        partition=partition,
+    )
+    found = entry_of(place, TopicRole("change", bound))
+    assert isinstance(found, Change), found
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from consumer.cli.moments import shown
 from consumer.cli.outcome import Story
 from consumer.cli.output import print_fields, say
-from consumer.cli.ticket_page import print_timeline, publication
+from consumer.cli.timeline import print_timeline, publication
 
 
 def story_row(story: Story) -> tuple[str | None, ...]:

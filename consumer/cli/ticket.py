@@ -11,7 +11,8 @@ import typer
 
 from consumer.cli.failures import WRONG_USE, CommandFailed, reading
 from consumer.cli.output import Json, Limit, Tenant, print_json, say
-from consumer.cli.ticket_page import print_messages, print_ticket, print_tickets, print_timeline
+from consumer.cli.ticket_page import print_messages, print_ticket, print_tickets
+from consumer.cli.timeline import print_timeline
 from consumer.settings import load_settings
 from db import request_reading as requests
 from db import ticket_reading as tickets

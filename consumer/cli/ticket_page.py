@@ -1,12 +1,11 @@
 """A ticket on a page: what it is, what was said, what happened to it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from consumer.cli.moments import shown
 from consumer.cli.output import print_fields, print_table, say, shortened
-from db.ticket_reading import Fact
 
 Row = Mapping[str, Any]
 """A row of tickets or of ticket_messages, by column."""
@@ -54,7 +53,8 @@ def print_ticket(ticket: Row, now: datetime) -> None:
             ("updated", shown(ticket["updated_at"], now)),
             ("respond by", _due(ticket["first_response_due_at"], ticket["first_response_at"], now)),
             ("resolve by", _due(ticket["sla_due_date"], ticket["resolved_at"], now)),
-            ("escalation", ticket["escalation_level"] or None),
+            ("escalation", f"L{ticket['escalation_level'] + 1}"),
+            ("rating", ticket["rating"]),
             ("id", ticket["ticket_id"]),
         )
     )
@@ -70,31 +70,6 @@ def print_messages(messages: Iterable[Row], now: datetime) -> None:
         say(shortened(message["body"]))
         for attachment in message["attachments"]:
             say(f"attached: {attachment.get('name')} {attachment.get('url')}")
-
-
-def print_timeline(facts: Sequence[Fact], now: datetime) -> None:
-    """Every fact, and whether subscribers can have read it."""
-    say("\nTimeline", "bold")
-    print_table(
-        ("#NO", "FACT", "@at", "publication", "cause"),
-        (
-            (
-                fact.sequence,
-                fact.ce_type,
-                shown(fact.occurred_at, now),
-                publication(fact),
-                fact.causation_id,
-            )
-            for fact in facts
-        ),
-    )
-
-
-def publication(fact: Fact) -> str:
-    """Where a fact is on its way to subscribers."""
-    if fact.held_reason is not None:
-        return f"held: {fact.held_reason}"
-    return "waiting" if fact.is_waiting else "published"
 
 
 def _due(due_at: datetime | None, done_at: datetime | None, now: datetime) -> str | None:

@@ -164,6 +164,8 @@ def create_tickets() -> None:
         at("escalated_at"),
         text("escalated_to_user_id"),
         at("last_response_at"),
+        column("rating", sa.SmallInteger(), null=True, default=None),
+        text("rating_comment"),
         integer("sequence", null=False, default="1"),
         integer("last_change_sequence", null=False, default="1"),
         text("created_by"),

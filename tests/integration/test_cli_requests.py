@@ -111,8 +111,8 @@ def test_a_created_request_shows_its_ticket_and_facts(with_customer: Command) ->
         "ticket  TCK-NUMBER",
         "",
         "Timeline",
-        "no  fact  at  publication  cause",
-        " 1  ticket.created  TIME (AGE)  waiting  r-1",
+        "  1  ticket.created, TIME (AGE), waiting",
+        "     cause: r-1",
     ]
     with_customer.execute("DELETE FROM outbox")
     (story,) = with_customer("request", "show", "--request-id", "r-1", "--json").json

@@ -107,15 +107,16 @@ def test_a_ticket_shows_messages_due_dates_and_timeline(with_tickets: Command) -
         "updated  TIME (AGE)",
         "respond by  TIME (AGE), running",
         "resolve by  TIME (AGE), running",
-        "escalation  -",
+        "escalation  L1",
+        "rating  -",
         "id  UUID",
         "",
         "Message 1 from customer UUID, TIME (AGE)",
         "Since this morning.",
         "",
         "Timeline",
-        "no  fact  at  publication  cause",
-        " 1  ticket.created  TIME (AGE)  waiting  b",
+        "  1  ticket.created, TIME (AGE), waiting",
+        "     cause: b",
     ]
 
 

@@ -77,5 +77,25 @@ def partner(name: str = "Cable & Co", **fields: object) -> Message:
     return Message(encoded(document), key, topic="partner.changed")
 
 
+TENANT = {"type": "tenant", "id": "agent-7"}
+"""An agent of the tenant: the actor of a change that names no other."""
+
+
+def change(kind: str, ticket_id: str | None = None, **fields: object) -> dict[str, object]:
+    """The document of a `ticket.change_requested`; a field that is ... is left out."""
+    document: dict[str, object] = {"change": kind, "tenant_id": NORTH, "actor": TENANT}
+    if ticket_id is not None:
+        document["ticket_id"] = ticket_id
+    return {name: value for name, value in (document | fields).items() if value is not ...}
+
+
+def change_requested(
+    kind: str, ticket_id: str | None = None, *, headers: Headers = (), **fields: object
+) -> Message:
+    key = None if ticket_id is None else ticket_id.encode()
+    document = change(kind, ticket_id, **fields)
+    return Message(encoded(document), key, headers, topic="ticket.change_requested")
+
+
 def tombstone(name: str, topic: str = "customer.changed") -> Message:
     return Message(None, party_id(name).encode(), topic=topic)

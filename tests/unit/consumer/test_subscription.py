@@ -53,6 +53,7 @@ def test_names_are_subscribed_to_by_name() -> None:
     assert found.topics == [
         "north.customer.changed",
         "north.partner.changed",
+        "north.ticket.change_requested",
         "north.ticket.requested",
     ]
 
@@ -137,7 +138,7 @@ def test_what_is_subscribed_to_is_what_has_a_role(
 
 def test_changes_are_never_taken_for_requests() -> None:
     everything = subscription(request_topics=r"^ticket\..*")
-    assert everything.role_of("ticket.change_requested") is None
+    assert everything.role_of("ticket.change_requested") == TopicRole("change")
     assert everything.role_of("ticket.requested") == TopicRole("request")
 
 

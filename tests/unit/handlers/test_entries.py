@@ -12,12 +12,14 @@ from handlers import entries
 from handlers.batch import Broken
 from handlers.entries import TopicRole, read
 from handlers.identity import request_key, ticket_id
-from handlers.outcomes import Request
+from handlers.outcomes import Change, Request
 from handlers.parties import PartyChange
-from tests.records import NOON, NOON_MS, REQUESTS, asked, entry_of, stored
-from tests.scenarios.messages import ANNA, NORTH, customer, encoded, request
+from tests.records import NOON, NOON_MS, REQUESTS, asked, entry_of, some_id, stored, wanted
+from tests.scenarios.messages import ANNA, NORTH, change, customer, encoded, request
 
 CUSTOMERS = TopicRole("customer")
+TICKET = some_id("a ticket")
+CHANGES = TopicRole("change")
 EVENT = (("ce_id", b"e-1"), ("ce_source", b"/portal"))
 
 
@@ -26,6 +28,27 @@ def test_a_request_id_names_the_request() -> None:
     assert found.request_key == request_key("request", "request_id", NORTH, "request-1")
     assert found.ticket_id == ticket_id(found.request_key)
     assert (found.tenant_id, found.envelope.id) == (NORTH, "e-1")
+
+
+def test_the_same_request_id_names_another_thing_on_a_change() -> None:
+    change = wanted("set_status", TICKET, status="resolved", request_id="request-1")
+    assert change.request_key == request_key("change", "request_id", NORTH, "request-1")
+    assert change.request_key != asked(1).request_key
+    assert change.ticket_id == TICKET
+
+
+def test_a_change_without_an_id_is_named_by_its_place() -> None:
+    first, second = (wanted("set_status", TICKET, n, status="resolved") for n in range(2))
+    place = ("ticket.change_requested", 0, 0, NOON_MS)
+    assert first.request_key == request_key("change", "record", NORTH, *place)
+    assert second.request_key != first.request_key
+
+
+def test_a_broken_change_says_what_is_wrong() -> None:
+    value = encoded(change("set_status", TICKET, status="asleep"))
+    found = entry_of(stored(value, topic="ticket.change_requested"), CHANGES)
+    assert isinstance(found, Broken)
+    assert (found.path, found.tenant_id) == ("status", NORTH)
 
 
 def test_without_one_the_event_does() -> None:
@@ -174,7 +197,7 @@ HEADERS = st.lists(
 )
 ROLES = st.builds(
     TopicRole,
-    st.sampled_from(["request", "customer", "partner"]),
+    st.sampled_from(["request", "change", "customer", "partner"]),
     st.sampled_from([None, NORTH, "south"]),
 )
 
@@ -194,6 +217,9 @@ def test_nothing_that_a_record_holds_is_too_much(
         assert role.tenant is None or found.tenant_id == role.tenant
     elif isinstance(found, Request):
         assert role.kind == "request"
+        assert found.tenant_id == (role.tenant or found.message.tenant_id)
+    elif isinstance(found, Change):
+        assert role.kind == "change"
         assert found.tenant_id == (role.tenant or found.message.tenant_id)
     else:
         assert role.kind == found.party

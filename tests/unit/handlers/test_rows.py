@@ -75,6 +75,7 @@ def test_a_created_ticket_is_a_row_in_each_table() -> None:
         "sender_id": ANNA,
         "body": "The modem shows a red light.",
         "attachments": '[{"name":"a","url":"http://x/a","content_type":null,"size":null}]',
+        "is_internal": "false",
         "created_at": now,
     }
     assert named(REQUEST_COLUMNS, outcome) == {

@@ -1,0 +1,86 @@
+"""A batch of changes: their tickets locked, each judged in its turn, several of one ticket too."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import asyncpg
+import orjson
+
+from db import tickets as locked
+from handlers.changes import ChangeRules, decide_change
+from handlers.outcomes import Change, Changed, ChangeDecision, Known, Rules
+from handlers.requests import Earlier, wrong_tenant
+from handlers.ticket import Ticket
+from schemas.vocabulary import ActorType, Priority, TicketStatus, TicketType
+
+
+class Tickets:
+    """The tickets that a batch may change, by id and by number within their tenant."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[tuple[str, str], Ticket] = {}
+        self._by_number: dict[tuple[str, str], Ticket] = {}
+
+    async def lock(self, connection: asyncpg.Connection, changes: Iterable[Change]) -> None:
+        """Lock those that these changes address, as far as they exist."""
+        ids, numbers = set(), set()
+        for change in changes:
+            if change.message.ticket_id is not None:
+                ids.add((change.tenant_id, change.message.ticket_id))
+            elif change.message.ticket_number is not None:
+                numbers.add((change.tenant_id, change.message.ticket_number))
+        for row in await locked.lock(connection, sorted(ids), sorted(numbers)):
+            ticket = _ticket(row)
+            self._by_id[ticket.tenant_id, ticket.id] = ticket
+            self._by_number[ticket.tenant_id, ticket.number] = ticket
+
+    def addressed(self, change: Change) -> Ticket | None:
+        """The ticket that a change addresses within its tenant, as it is by now."""
+        message = change.message
+        if message.ticket_id is not None:
+            return self._by_id.get((change.tenant_id, message.ticket_id))
+        return self._by_number.get((change.tenant_id, message.ticket_number or ""))
+
+    def keep(self, ticket: Ticket) -> None:
+        """As it is after a change: the next one is judged by it."""
+        self._by_id[ticket.tenant_id, ticket.id] = ticket
+        self._by_number[ticket.tenant_id, ticket.number] = ticket
+
+
+def decide_changes(
+    changes: Sequence[Change],
+    tickets: Tickets,
+    known: Known,
+    rules: Rules,
+    change_rules: ChangeRules,
+) -> list[ChangeDecision]:
+    """One decision per change, in their order; a repeat within the batch is a duplicate too."""
+    earlier = Earlier(known)
+    decisions: list[ChangeDecision] = []
+    for each in changes:
+        ticket = tickets.addressed(each)
+        change = each if ticket is None else each._replace(ticket_id=ticket.id)
+        decision: ChangeDecision | None = earlier.duplicate(change)
+        if decision is None:
+            decision = wrong_tenant(change, rules) or decide_change(
+                change, ticket, now=known.now, partners=known.partners, rules=change_rules
+            )
+            earlier.remember(decision)
+        if isinstance(decision, Changed):
+            tickets.keep(decision.ticket)
+        decisions.append(decision)
+    return decisions
+
+
+def _ticket(row: Any) -> Ticket:  # noqa: ANN401  a row of asyncpg's
+    ticket = Ticket(*row)
+    ticket.status = TicketStatus(ticket.status)
+    ticket.priority = Priority(ticket.priority)
+    ticket.origin_type = ActorType(ticket.origin_type)
+    ticket.target_type = ActorType(ticket.target_type)
+    if ticket.ticket_type is not None:
+        ticket.ticket_type = TicketType(ticket.ticket_type)
+    ticket.affected_services = orjson.loads(row["affected_services"])
+    ticket.device_serial_numbers = orjson.loads(row["device_serial_numbers"])
+    ticket.context = orjson.loads(row["context"])
+    return ticket

@@ -1,0 +1,140 @@
+"""What a change does, effect by effect, as facts: the only maker of what an update publishes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from handlers.facts import compact_json
+from handlers.life import Deed, Move, moved
+from handlers.outcomes import Effect, NewMessage
+from handlers.ticket import Ticket
+
+TOLD: Final = (
+    "status",
+    "priority",
+    "target_type",
+    "partner_id",
+    "assigned_team",
+    "assigned_to_user_id",
+    "ticket_type",
+    "service_address",
+    "affected_services",
+    "device_serial_numbers",
+    "context",
+    "sla_due_date",
+    "first_response_due_at",
+    "first_response_at",
+    "resolved_at",
+    "closed_at",
+    "resolution_time_minutes",
+    "escalation_level",
+    "escalated_at",
+    "escalated_to_user_id",
+    "rating",
+    "rating_comment",
+)
+"""The fields of a ticket that `changes` tells of; the others only keep the books."""
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Step(NamedTuple):
+    """One effect: its type, the ticket after it, what changed, and what only this type tells."""
+
+    ce_type: str
+    ticket: Ticket
+    changes: Mapping[str, Any]
+    more: Mapping[str, Any] = _NOTHING
+    message: NewMessage | None = None
+
+
+class Cause(NamedTuple):
+    """Who caused a fact, an actor or the system, and the request id that it gave."""
+
+    actor_type: str
+    actor_id: str | None
+    request_id: str | None
+
+
+def steps(ce_type: str, before: Ticket, after: Ticket, **more: object) -> list[Step]:
+    """The effect that made `after` of `before`, as the only step; none if they are the same."""
+    changes = difference(before, after)
+    return [Step(ce_type, after, changes, more)] if changes else []
+
+
+def status_step(before: Ticket, move: Move, at: datetime, now: datetime) -> Step:
+    """The effect of a move through the ticket's life."""
+    after = moved(before, move, at, now)
+    ce_type = "ticket.reopened" if move.deed is Deed.REOPENS else "ticket.status_changed"
+    return Step(ce_type, after, difference(before, after))
+
+
+def message_step(before: Ticket, after: Ticket, message: NewMessage) -> Step:
+    """A message, and what it changed by being there. What is internal is never published."""
+    told = {
+        "message_id": message.id,
+        "body": None if message.is_internal else message.body,
+        "sender_type": message.sender_type,
+        "is_internal": message.is_internal,
+    }
+    changes = difference(before, after)
+    return Step("ticket.message_added", after, changes, {"message": told}, message)
+
+
+def facts_of(
+    taken: Sequence[Step], before: Ticket, cause: Cause, *, at: datetime, now: datetime
+) -> tuple[Ticket, list[Effect]]:
+    """The ticket after these steps, one at least, and their facts, numbered onwards.
+
+    at: when they took effect. That an actor caused them is for the caller to note on the ticket.
+    """
+    shared = {
+        "ticket_id": before.id,
+        "ticket_number": before.number,
+        "tenant_id": before.tenant_id,
+        "request_id": cause.request_id,
+        "actor": {"type": cause.actor_type, "id": cause.actor_id},
+        "message": None,
+        "occurred_at": utc(at),
+        "updated_at": utc(now),
+    }
+    effects = []
+    for number, step in enumerate(taken, before.sequence + 1):
+        data = {**shared, "changes": step.changes, **step.more, "sequence": number}
+        effects.append(Effect(step.ce_type, number, compact_json(data)))
+    last = before.sequence + len(effects)
+    return replace(taken[-1].ticket, sequence=last, updated_at=now), effects
+
+
+def difference(before: Ticket, after: Ticket) -> dict[str, Any]:
+    """What changed, as facts tell it: {field: {from, to}}."""
+    changes = {}
+    for name in TOLD:
+        was, is_now = getattr(before, name), getattr(after, name)
+        if was is not is_now and not same(was, is_now):
+            changes[name] = {"from": _told(was), "to": _told(is_now)}
+    return changes
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are one value as JSON: true is not 1, and a tuple is a list."""
+    match one, other:
+        case (bool(), _) | (_, bool()):
+            return one is other
+        case dict(), dict():
+            return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+        case ((list() | tuple()), (list() | tuple())):
+            return len(one) == len(other) and all(map(same, one, other))
+        case _:
+            return one == other
+
+
+def utc(instant: datetime) -> str:
+    """RFC 3339, as facts write it. instant: in UTC."""
+    return instant.isoformat(timespec="microseconds")
+
+
+def _told(value: Any) -> Any:  # noqa: ANN401  any field of a ticket
+    return utc(value) if isinstance(value, datetime) else value
