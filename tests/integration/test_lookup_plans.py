@@ -12,9 +12,10 @@ import asyncpg
 import pytest
 
 from consumer.transaction import BEGIN
-from db import parked, parties, requests, tables
+from db import parked, parties, requests, tables, tickets
 from db.bulk import Rows, unnested
 from db.connect import connect
+from handlers.change_rows import CHANGED_COLUMNS
 from handlers.rows import REQUEST_COLUMNS
 from tests.records import some_id
 from tests.scenarios.messages import NORTH
@@ -50,6 +51,17 @@ def settling() -> tuple[str, list[Any]]:
     return requests.settling(REQUEST_COLUMNS, source), arguments
 
 
+def changing() -> tuple[str, list[Any]]:
+    values = {"tenant_id": NORTH, "id": KEY, "partner_id": KEY}
+    numbers = {"escalation_level", "rating", "resolution_time_minutes"}
+    row = tuple(
+        values.get(name, "1" if name in numbers or name.endswith("sequence") else "now")
+        for name in CHANGED_COLUMNS
+    )
+    source, arguments = unnested(Rows(tables.tickets, CHANGED_COLUMNS, [row] * MANY))
+    return tickets.updating(CHANGED_COLUMNS, source), arguments
+
+
 def replacing() -> tuple[str, list[Any]]:
     source, arguments = unnested(party_rows())
     return parties.replacing(tables.customers, source), arguments
@@ -68,6 +80,8 @@ QUESTIONS: dict[str, tuple[str, list[Any]]] = {
     "numbers given out": (requests.TAKEN_NUMBERS, [TENANTS, ["TCK-0"] * MANY]),
     "a ticket's first fact": (requests.FIRST_FACT, [NORTH, KEY]),
     "identities decided anew": settling(),
+    "tickets to change": (tickets.LOCK, [TENANTS, KEYS, TENANTS, ["TCK-0"] * MANY]),
+    "tickets changed": changing(),
     "identities set free": (requests.FORGET_PARKED, [TENANTS, KEYS]),
     "stored customers": (parties.storing(tables.customers), [KEYS, TENANTS, ["7"] * MANY]),
     "stored partners": (parties.storing(tables.partners), [KEYS, TENANTS, ["7"] * MANY]),
