@@ -120,12 +120,10 @@ class Rounds:
         """Send what is left, so that what was written just before a stop does not wait."""
         await self.land()
         while (found := self._handed_over()).claims:
-            self._send(await self._prepare(found))
-            await self.land()
+            await self._send_alone(found)
         found = await self._read()
         if found.claims:
-            self._send(await self._prepare(found))
-        await self.land()
+            await self._send_alone(found)
 
     async def write_off(self) -> None:
         """For ever: write off what has arrived, soon, and not for each round."""
@@ -185,6 +183,11 @@ class Rounds:
                 raise
             finally:
                 self._ids_settling = ()
+
+    async def _send_alone(self, found: Round) -> None:
+        """Have it sent and written off, with nothing else on its way."""
+        self._send(await self._prepare(found))
+        await self.land()
 
     def _send(self, prepared: Prepared) -> None:
         self._ids_under_way = prepared.round.ids

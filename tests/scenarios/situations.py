@@ -17,7 +17,7 @@ INTAKE = frozenset(
 )
 WRITING = frozenset(
     f"consumer.{name}"
-    for name in ("batch", "bisect", "transaction", "timers", "wakeups", "leadership")
+    for name in ("batch", "bisect", "transaction", "timers", "wakeups", "leadership", "writes")
 )
 RELAY = frozenset(MODULES) - INTAKE - WRITING
 LARGE = "very long " * 1_000
@@ -62,6 +62,19 @@ async def send_too_large_facts(world: World, number: int) -> None:
             requested(f"large-{number}-{each}", description=LARGE),
             requested(f"small-{number}-{each}"),
         )
+
+
+async def find_facts_while_some_are_held(world: World, number: int) -> None:
+    """Another process has written, so that its facts are read; the broker refused one before."""
+    if number == 0:
+        await send_too_large_facts(world, number)
+        async with world.service(client=QUICK) as service:
+            await world.come_to_rest_and_leave(service)
+    await world.publish(requested(f"later-{number}"))
+    async with world.service("--role", "consumer", client=QUICK) as service:
+        await world.until_handled()
+        service.signal(signal.SIGTERM)
+        await service.end()
 
 
 async def send_too_large_letters(world: World, number: int) -> None:
@@ -187,6 +200,12 @@ SITUATIONS = (
         options=SHORT_GRACE,
     ),
     Situation("the broker refuses facts", send_too_large_facts, modules=RELAY),
+    Situation(
+        "facts are found while some are held",
+        find_facts_while_some_are_held,
+        arguments=("--role", "relay"),
+        modules=RELAY,
+    ),
     Situation("the broker refuses dead letters", send_too_large_letters, modules=RELAY),
     Situation(
         "topics were missing",
@@ -222,6 +241,14 @@ SITUATIONS = (
         finish=leave_in_the_middle,
         own_options={"BATCH_RECORDS": "5"},
         modules=INTAKE,
+    ),
+    Situation(
+        "told to end while facts wait for the broker",
+        send_more_than_there_is_room_for,
+        finish=leave_in_the_middle,
+        faults=[f"lose producer.start #{number}" for number in range(1, 8)],
+        own_options={"BATCH_RECORDS": "5"},
+        modules=frozenset({"consumer.rounds"}),
     ),
     Situation(
         "told to end before Kafka was there",
