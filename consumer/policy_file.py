@@ -95,7 +95,7 @@ def read_document(content: bytes) -> Document:
         raise Unreadable(mark.line + 1 if mark else 1, f"this is not YAML ({problem})") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        problem = f"the character U+{ord(str(error.character)[:1]):04X} may not stand in YAML"
+        problem = f"the character U+{error.character:04X} may not stand in YAML"
         raise Unreadable(line, problem, "printable text, or an escape between quotes") from None
     except RecursionError:
         raise _too_deep(1) from None

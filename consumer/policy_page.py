@@ -11,8 +11,8 @@ WIDTH: Final = 100
 
 
 def _text(dumper: BaseRepresenter, text: str) -> yaml.ScalarNode:
-    """Quoted where it would else be read as a number, or as nothing."""
-    style = None if plain_value(text) is text else '"'
+    """Quoted where it would else be read as a number, or hold line ends that YAML folds."""
+    style = None if plain_value(text) is text and text.isprintable() else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

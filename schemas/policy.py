@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
 )
 from pydantic_core import PydanticCustomError
@@ -59,7 +60,8 @@ def _has_words(text: str) -> str:
 
 
 def _whole(days: float) -> float:
-    return int(days) if days.is_integer() else days
+    """7, not 7.0: people see it again."""
+    return int(days) if days == int(days) else days
 
 
 def _off(value: object) -> object:
@@ -97,13 +99,13 @@ Days = Annotated[
         allow_inf_nan=False,
         description=f"a number of days from 0 to {MOST_DAYS:,}",
     ),
-    AfterValidator(_whole),
+    PlainSerializer(_whole, return_type=Any),
 ]
 DaysOrOff = Annotated[
     Annotated[
         float,
         Field(strict=True, gt=0, le=MOST_DAYS, allow_inf_nan=False),
-        AfterValidator(_whole),
+        PlainSerializer(_whole, return_type=Any),
     ]
     | None,
     BeforeValidator(_off),
