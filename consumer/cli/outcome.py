@@ -13,9 +13,9 @@ from db import ticket_reading as tickets
 from db.dead_letter_reading import Summary
 from db.request_reading import Decided
 from db.ticket_reading import Fact
-from handlers.batch import Broken, Entry
+from handlers.batch import Entry
 from handlers.identity import rejection_id, request_key
-from handlers.outcomes import Request
+from handlers.outcomes import Change, Request
 from handlers.record import Record
 from schemas.vocabulary import Kind, Outcome
 
@@ -68,7 +68,7 @@ async def of_entry(connection: asyncpg.Connection, entry: Entry, record: Record)
     place = Place(record.topic, record.partition, record.offset)
     for story in await of_place(connection, place):
         return story
-    if isinstance(entry, Broken) or not isinstance(entry, Request):
+    if not isinstance(entry, (Request, Change)):
         return None
     for prior in await requests.by_keys(connection, [(entry.tenant_id, entry.request_key)]):
         if Outcome(prior.outcome) in ACCEPTED:

@@ -23,6 +23,7 @@ from devstack.choice import ServerMissing
 from devstack.server import ServerFailed
 from examples.demo import screen
 from examples.demo.burst import batches, headers_of, measure, reading
+from examples.demo.life import live
 from examples.demo.mixed import Row, follow, send_parties, send_requests
 from examples.demo.stage import (
     GRACE_SECONDS,
@@ -77,8 +78,9 @@ def show(console: Console, *, burst: int, keep: bool) -> None:
         console.print("Service: ticketing migrate, ticketing topics, ticketing run; it is ready.")
         rows = _show_mixed(console, stage)
         _show_fact(console, stage, rows)
+        _show_life(console, stage, rows)
         _show_burst(console, stage, burst)
-        console.print(screen.heading("5. Did it keep its promise?"))
+        console.print(screen.heading("6. Did it keep its promise?"))
         with console.status("Comparing every record with the database ..."):
             report = _verified(stage)
         console.print(screen.verdict(report))
@@ -133,6 +135,16 @@ def _show_fact(console: Console, stage: Stage, rows: list[Row]) -> None:
     console.print(screen.fact("ticket.created", key, headers_of(message), value))
 
 
+def _show_life(console: Console, stage: Stage, rows: list[Row]) -> None:
+    console.print(screen.heading("4. The life of a ticket (ticket.change_requested)"))
+    opened = next(
+        row
+        for row in rows
+        if row.story and row.story.ticket and row.story.ticket["customer_id"] is not None
+    )
+    console.print(screen.life(live(stage, opened)))
+
+
 def _find(stage: Stage, ticket_number: str) -> Message:
     """The ticket's record, as it stands on the topic."""
     with reading(stage, "ticket.created", past=True) as consumer:
@@ -144,7 +156,7 @@ def _find(stage: Stage, ticket_number: str) -> Message:
 
 
 def _show_burst(console: Console, stage: Stage, burst: int) -> None:
-    console.print(screen.heading(f"4. A burst of {burst:,} requests"))
+    console.print(screen.heading(f"5. A burst of {burst:,} requests"))
     progress = Progress(
         TextColumn("ticket.created"), BarColumn(), MofNCompleteColumn(), console=console
     )

@@ -3,7 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -18,6 +18,8 @@ from schemas.vocabulary import Outcome
 
 STYLES: Final = {
     Outcome.CREATED: "green",
+    Outcome.CHANGED: "green",
+    Outcome.UNCHANGED: "cyan",
     Outcome.DUPLICATE: "cyan",
     Outcome.PARKED: "yellow",
     Outcome.REJECTED: "magenta",
@@ -25,11 +27,16 @@ STYLES: Final = {
 }
 MEANINGS: Final = {
     Outcome.CREATED: "a ticket, and ticket.created for subscribers",
+    Outcome.CHANGED: "a fact for each effect, on ticket.updated or ticket.escalated",
+    Outcome.UNCHANGED: "as it was already: nothing is published",
     Outcome.DUPLICATE: "asked before: nothing changes",
     Outcome.PARKED: "its customer is unknown so far: it waits a while",
     Outcome.REJECTED: "refused by a rule, and ticket.rejected says why",
     Outcome.DEAD_LETTERED: "unreadable or invalid: kept whole, also on ticket.requested.dlq",
 }
+DERIVED: Final = ("_at", "_date", "_minutes")
+"""The endings of fields that follow from others: left out where space is short."""
+
 SUBJECT_WIDTH: Final = 34
 INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -91,6 +98,44 @@ def legend(rows: Sequence[Row]) -> RenderableType:
     return table
 
 
+def life(steps: Sequence[tuple[str, Row]]) -> RenderableType:
+    """Each change of a ticket, and the facts that it caused, or why it was refused."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("change")
+    table.add_column("outcome")
+    table.add_column("facts, or why not", overflow="fold")
+    for label, row in steps:
+        story = row.story
+        if story is None:
+            continue
+        table.add_row(
+            label, Text(story.outcome, style=STYLES.get(story.outcome, "")), _effects(row)
+        )
+    return table
+
+
+def _effects(row: Row) -> Text:
+    story = row.story
+    if story is None or story.outcome is Outcome.REJECTED:
+        return Text(harmless((story and story.why) or ""))
+    cause = json.loads(row.record.value or b"{}").get("request_id")
+    lines = [
+        f"{fact.sequence} {fact.ce_type}{_changes(fact.data)}"
+        for fact in story.facts
+        if fact.causation_id == cause
+    ]
+    return Text("\n".join(map(harmless, lines)))
+
+
+def _changes(data: Mapping[str, Any]) -> str:
+    named = [
+        f"{name}: {change['to']}"
+        for name, change in (data.get("changes") or {}).items()
+        if isinstance(change["to"], (str, int)) and not name.endswith(DERIVED)
+    ]
+    return f" ({', '.join(named)})" if named else ""
+
+
 def fact(topic: str, key: str, headers: Mapping[str, str], data: str) -> RenderableType:
     """A record as a subscriber reads it."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
@@ -128,7 +173,7 @@ def verdict(report: Report) -> RenderableType:
     asked = {name: count for name, count in report.outcomes.items() if name != "applied"}
     counts = ", ".join(f"{asked[name]:,} {name}" for name in STYLES if name in asked)
     lines = [
-        Text(f"{sum(asked.values()):,} requests came in: {counts}."),
+        Text(f"{sum(asked.values()):,} requests and changes came in: {counts}."),
         Text(
             f"{report.tickets:,} tickets are in the database, and {report.tickets_published:,} on"
             f" ticket.created; {report.dead_letters:,} dead letters are kept, byte for byte."
