@@ -1,8 +1,8 @@
 """What a change does, effect by effect, as facts: the only maker of what an update publishes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -37,6 +37,7 @@ TOLD: Final = (
 )
 """The fields of a ticket that `changes` tells of; the others only keep the books."""
 
+_TOLD_VALUES: Final = attrgetter(*TOLD)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -104,15 +105,16 @@ def facts_of(
     for number, step in enumerate(taken, before.sequence + 1):
         data = {**shared, "changes": step.changes, **step.more, "sequence": number}
         effects.append(Effect(step.ce_type, number, compact_json(data)))
-    last = before.sequence + len(effects)
-    return replace(taken[-1].ticket, sequence=last, updated_at=now), effects
+    after = taken[-1].ticket.copy()
+    after.sequence = before.sequence + len(effects)
+    after.updated_at = now
+    return after, effects
 
 
 def difference(before: Ticket, after: Ticket) -> dict[str, Any]:
     """What changed, as facts tell it: {field: {from, to}}."""
     changes = {}
-    for name in TOLD:
-        was, is_now = getattr(before, name), getattr(after, name)
+    for name, was, is_now in zip(TOLD, _TOLD_VALUES(before), _TOLD_VALUES(after), strict=True):
         if was is not is_now and not same(was, is_now):
             changes[name] = {"from": _told(was), "to": _told(is_now)}
     return changes

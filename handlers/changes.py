@@ -1,7 +1,7 @@
 """A change and the ticket it addresses: the decision. Pure, and the heart of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -84,7 +84,7 @@ def decide_change(
     claimant = message.actor
     cause = Cause(actor, None if claimant is None else claimant.id, message.request_id)
     after, effects = facts_of(plan, ticket, cause, at=at, now=now)
-    after = replace(after, last_change_sequence=after.sequence, last_change_at=at)
+    after.last_change_sequence, after.last_change_at = after.sequence, at
     return Changed(change, after, effects, plan[0].message)
 
 
@@ -135,8 +135,7 @@ def _set_status(message: SetStatus, case: Case) -> Plan:
 
 
 def _assign(message: Assign, case: Case) -> Plan:
-    new: dict[str, Any] = message.assignments
-    return steps("ticket.assigned", case.ticket, replace(case.ticket, **new))
+    return steps("ticket.assigned", case.ticket, _with(case.ticket, message.assignments))
 
 
 def _set_priority(message: SetPriority, case: Case) -> Plan:
@@ -147,19 +146,17 @@ def _set_priority(message: SetPriority, case: Case) -> Plan:
     ticket, targets = case.ticket, DEFAULT_TARGETS[message.priority]
     if ticket.priority is message.priority:
         return []
-    after = replace(
-        ticket,
-        priority=message.priority,
-        sla_due_date=ticket.created_at + targets.resolution,
-    )
+    after = ticket.copy()
+    after.priority = message.priority
+    after.sla_due_date = ticket.created_at + targets.resolution
     if ticket.first_response_at is None:
-        after = replace(after, first_response_due_at=ticket.created_at + targets.first_response)
+        after.first_response_due_at = ticket.created_at + targets.first_response
     return steps("ticket.priority_changed", ticket, after)
 
 
 def _set_fields(message: SetFields, case: Case) -> Plan:
     """Each field is replaced as a whole, lists and context too: nothing is merged."""
-    after = replace(case.ticket, **message.fields.values)
+    after = _with(case.ticket, message.fields.values)
     return steps("ticket.fields_changed", case.ticket, after)
 
 
@@ -178,8 +175,17 @@ def _rate(message: Rate, case: Case) -> Plan:
     """The last word counts, comment and all."""
     if case.ticket.status not in RATED_IN:
         return refused(RejectionCode.NOT_RESOLVED)
-    after = replace(case.ticket, rating=message.rating, rating_comment=message.comment or None)
+    after = case.ticket.copy()
+    after.rating, after.rating_comment = message.rating, message.comment or None
     return steps("ticket.rated", case.ticket, after)
+
+
+def _with(ticket: Ticket, values: Mapping[str, object]) -> Ticket:
+    """A copy with these values. Their names are both the change's and the ticket's."""
+    after = ticket.copy()
+    for name, value in values.items():
+        setattr(after, name, value)
+    return after
 
 
 PLANS: Final[Mapping[type[TicketChangeRequested], Callable[[Any, Case], Plan]]] = {

@@ -1,6 +1,5 @@
 """Messages on a ticket, and what they do to it: the first answer, and a customer who is back."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from handlers.change_facts import Step, message_step, status_step
@@ -42,9 +41,11 @@ def add_message(
         refusal = None if is_agents_choice else reopening_refusal(ticket, now, reopen_window)
         if refusal is not None:
             return refusal
-    after = ticket if message.is_internal else replace(ticket, last_response_at=now)
+    after = ticket.copy()
+    if not message.is_internal:
+        after.last_response_at = now
     if is_first:
-        after = replace(after, first_response_at=at)
+        after.first_response_at = at
     steps = [message_step(ticket, after, _new_message(message, sender, sender_id, key))]
     if move is not None:
         steps.append(status_step(after, move, at, now))

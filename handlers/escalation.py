@@ -1,7 +1,6 @@
 """Handing a ticket on: to another level, another party, another team or person, or back."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -49,18 +48,15 @@ def escalate(
     refusal = _route_refusal(to, ticket, actor, target, partners)
     if refusal is not None:
         return refusal
-    after = replace(
-        ticket,
-        escalation_level=ticket.escalation_level if to.level is None else to.level,
-        target_type=target,
-        partner_id=partner_id,
-        assigned_team=to.team or ticket.assigned_team,
-        escalated_to_user_id=to.user_id or ticket.escalated_to_user_id,
-    )
+    after = ticket.copy()
+    after.escalation_level = ticket.escalation_level if to.level is None else to.level
+    after.target_type, after.partner_id = target, partner_id
+    after.assigned_team = to.team or ticket.assigned_team
+    after.escalated_to_user_id = to.user_id or ticket.escalated_to_user_id
     if point(after) == point(ticket):
         return []
     if _height(after) >= _height(ticket):
-        after = replace(after, escalated_at=now)
+        after.escalated_at = now
     more = {"from": point(ticket), "to": point(after), "reason": message.reason or None}
     return steps("ticket.escalated", ticket, after, **more)
 

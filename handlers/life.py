@@ -3,7 +3,6 @@
 Same to same is no move. Closed is the end: whoever has more to say opens a new ticket.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -101,23 +100,26 @@ def reopening_refusal(ticket: Ticket, now: datetime, window: timedelta) -> Refus
 
 def moved(ticket: Ticket, move: Move, at: datetime, now: datetime) -> Ticket:
     """The ticket after the move. at: when it took effect, which decides its service level."""
+    after = ticket.copy()
+    after.status = move.after
     match move.deed:
-        case None:
-            return replace(ticket, status=move.after)
         case Deed.RESOLVES:
-            return replace(_resolved(ticket, at), status=move.after)
+            _resolve(after, at)
         case Deed.CLOSES:
-            solved = ticket if ticket.resolved_at is not None else _resolved(ticket, at)
-            return replace(solved, status=move.after, closed_at=now)
+            after.closed_at = now
+            if after.resolved_at is None:
+                _resolve(after, at)
         case Deed.REOPENS:
-            return replace(
-                ticket, status=move.after, resolved_at=None, resolution_time_minutes=None
-            )
+            after.resolved_at = after.resolution_time_minutes = None
+        case None:
+            pass
+    return after
 
 
-def _resolved(ticket: Ticket, at: datetime) -> Ticket:
-    minutes = max(at - ticket.created_at, timedelta()) // timedelta(minutes=1)
-    return replace(ticket, resolved_at=at, resolution_time_minutes=minutes)
+def _resolve(ticket: Ticket, at: datetime) -> None:
+    ticket.resolved_at = at
+    elapsed = max(at - ticket.created_at, timedelta())
+    ticket.resolution_time_minutes = elapsed // timedelta(minutes=1)
 
 
 def diagram() -> str:
