@@ -27,10 +27,6 @@ class Glob(NamedTuple):
     literal: str
     pattern: re.Pattern[str]
 
-    def matches(self, text: str) -> bool:
-        """Whether the glob matches all of a text that is folded already."""
-        return self.literal in text and self.pattern.match(text) is not None
-
 
 def folded(text: str) -> str:
     """The text as it is compared: NFKC, without case."""

@@ -1,0 +1,60 @@
+"""docs/policies.md holds what it shows: the example is valid, and its rules do what they say."""
+
+import json
+import re
+
+import pytest
+
+from consumer.policy_file import InvalidPolicy, read_policy
+from consumer.policy_trial import tried
+from handlers.routing import compile_policy
+from tests.generated_docs import REQUEST, ROOT
+
+PAGE = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return str(found)
+
+
+EXAMPLE = block("yaml")
+OUTAGE = {"ticket_type": "outage_report", "customer_tier": "Gold"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"title": "A burning smell!"}, "fire and smoke"),
+        (
+            OUTAGE | {"service_address": "Am Graben 1, 6020 Innsbruck"},
+            "outages of gold customers in the Inn valley",
+        ),
+        (OUTAGE | {"service_address": "Ring 1, 1010 Wien"}, "all else"),
+        ({"device_serial_numbers": ["zte-f670-1"]}, "modems of the recalled series"),
+        ({"ticket_type": "billing_issue"}, "everything about money"),
+        ({}, "all else"),
+    ],
+)
+def test_the_rules_of_the_example_do_what_they_say(fields: dict[str, object], rule: str) -> None:
+    policy = read_policy("alpine-net.yaml", EXAMPLE.encode())
+    request = {**REQUEST, "assigned_team": None, **fields}
+    trial = tried(
+        compile_policy(policy.document), policy.tenant_id, 1, json.dumps(request).encode()
+    )
+    assert trial.as_json()["rule"] == rule
+
+
+def test_the_answer_that_is_shown_is_the_answer() -> None:
+    policy = read_policy("alpine-net.yaml", EXAMPLE.encode())
+    request = {**REQUEST, "assigned_team": None, "description": "I smell fire."}
+    trial = tried(
+        compile_policy(policy.document), policy.tenant_id, 1, json.dumps(request).encode()
+    )
+    assert {"line": 1, **trial.as_json()} == json.loads(block("json"))
+
+
+def test_the_error_that_is_shown_is_the_error() -> None:
+    with pytest.raises(InvalidPolicy) as caught:
+        read_policy("alpine-net.yaml", EXAMPLE.replace("keywords", "keyword").encode())
+    assert str(caught.value) == block("text").strip()
