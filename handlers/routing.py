@@ -2,18 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from zlib import crc32
-
-import orjson
 
 from schemas.matching import Glob, folded, glob, prefix_glob, words
 from schemas.policy import REOPEN_DAYS, Strategy, When
 from schemas.vocabulary import Priority, TicketType
-
-KEPT: Final = 1_000
-"""Compiled versions: the current ones of so many tenants, and some that are just replaced."""
 
 CONDITIONS: Final = frozenset(When.model_fields)
 
@@ -86,13 +80,14 @@ class CompiledPolicy:
     """A version of a policy, ready for use. auto_close_days: None where tickets stay resolved.
 
     candidates: for each pair of a ticket type and a priority the rules that it leaves, in order.
-    cues: the words that begin a keyword of any rule.
+    cues: the words that begin a keyword of any rule. asks_for_tiers: whether a rule has a tier.
     """
 
     reopen_days: float
     auto_close_days: float | None
     candidates: Mapping[tuple[TicketType | None, Priority], tuple[_Rule, ...]]
     cues: frozenset[str]
+    asks_for_tiers: bool
 
     def route(
         self,
@@ -159,13 +154,8 @@ def compile_policy(document: Mapping[str, Any]) -> CompiledPolicy:
         settings.get("auto_close_days"),
         candidates,
         frozenset().union(*(rule.cues for _, rule in rules)),
+        any(rule.tiers for _, rule in rules),
     )
-
-
-@lru_cache(maxsize=KEPT)
-def compiled(tenant_id: str, version: int, document: str) -> CompiledPolicy:  # noqa: ARG001  its identity
-    """A version, compiled once: it never changes, so nothing is ever to be forgotten."""
-    return compile_policy(orjson.loads(document))
 
 
 def _any_matches(globs: Iterable[Glob], texts: Sequence[str], joined: str) -> bool:

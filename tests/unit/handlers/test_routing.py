@@ -1,6 +1,5 @@
 """What a tenant's rules give a new request."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.routing import Routed, Step, compile_policy, compiled, spread
+from handlers.routing import Routed, Step, compile_policy, spread
 from schemas.policy import Policy
 from schemas.policy_check import judge
 from schemas.vocabulary import Priority, TicketType
@@ -140,11 +139,10 @@ def test_a_condition_of_a_newer_program_never_holds() -> None:
     assert name_of(routed({"teams": TEAMS, "routing": [newer, older], "sla": {}})) == "older"
 
 
-def test_a_version_is_compiled_once() -> None:
-    document = json.dumps(stored(rule("it", {"priority": "low"})))
-    first = compiled("north", 1, document)
-    assert compiled("north", 1, document) is first
-    assert compiled("north", 2, document) is not first
+def test_a_policy_knows_whether_a_tier_matters() -> None:
+    asking = compile_policy(stored(rule("it", {"customer_tier": "gold"})))
+    assert asking.asks_for_tiers
+    assert not compile_policy(stored(rule("it", {"priority": "low"}))).asks_for_tiers
 
 
 def test_the_order_of_members_in_the_file_means_nothing() -> None:
