@@ -19,6 +19,13 @@ SELECT r.tenant_id, p.version, p.document::text
     WHERE p.tenant_id = r.tenant_id AND p.version = r.version::int LIMIT 1) p
 """
 
+TIERS: Final = """
+SELECT r.tenant_id, r.id, c.tier FROM unnest($1::text[], $2::text[]) AS r (tenant_id, id)
+ CROSS JOIN LATERAL (SELECT tier FROM customers c
+    WHERE c.tenant_id = r.tenant_id AND c.id = r.id::uuid LIMIT 1) c
+ WHERE c.tier IS NOT NULL
+"""
+
 FIND: Final = """
 SELECT version, document::text, applied_at FROM policies
  WHERE tenant_id = $1 AND ($2::int IS NULL OR version = $2) ORDER BY version DESC LIMIT 1
@@ -60,6 +67,14 @@ async def read(
     tenants = [tenant for tenant, _ in versions]
     rows = await connection.fetch(READ, tenants, [str(version) for _, version in versions])
     return {(row[0], row[1]): row[2] for row in rows}
+
+
+async def tiers(
+    connection: asyncpg.Connection, customers: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], str]:
+    """The tiers of these customers (tenant, id), of those that have one."""
+    tenants, ids = [tenant for tenant, _ in customers], [id_ for _, id_ in customers]
+    return {(row[0], row[1]): row[2] for row in await connection.fetch(TIERS, tenants, ids)}
 
 
 async def find(

@@ -35,7 +35,11 @@ SELECT now() AS now, nextval('outbox_id_seq') AS outbox_id,
           AS r (topic, partition, first, last)
     CROSS JOIN LATERAL (SELECT * FROM dead_letters d
        WHERE d.topic = r.topic AND d.partition = r.partition
-         AND d."offset" BETWEEN r.first AND r.last LIMIT 100000) d) AS dead
+         AND d."offset" BETWEEN r.first AND r.last LIMIT 100000) d) AS dead,
+  (SELECT json_agg(json_build_array(r.tenant_id, p.version, p.applied_at))::text
+     FROM unnest($12::text::text[]) AS r (tenant_id)
+    CROSS JOIN LATERAL (SELECT version, applied_at FROM policies p WHERE p.tenant_id = r.tenant_id
+                         ORDER BY p.version DESC LIMIT 1) p) AS policies
 """
 """One question for a whole batch. Only what stands out comes back: on an ordinary batch nothing
 but the time and a number, however large it is. LATERAL with LIMIT leaves the planner no other way
@@ -95,6 +99,7 @@ class Answer:
     customers: list[list[Any]]
     partners: list[list[Any]]
     dead: list[list[Any]]
+    policies: list[list[Any]]
 
 
 async def look_up(
@@ -120,6 +125,7 @@ async def look_up(
         _array(str(stretch.partition) for stretch in stretches),
         _array(str(stretch.first) for stretch in stretches),
         _array(str(stretch.last) for stretch in stretches),
+        _array(sorted({tenant for tenant, _ in keys})),
     )
     now, outbox_id, *lists = row
     return Answer(now, outbox_id, *[orjson.loads(found) if found else [] for found in lists])

@@ -134,6 +134,8 @@ tickets = Table(
     Column("rating_comment", Text),
     Column("sequence", Integer, nullable=False, server_default=text("1")),
     Column("last_change_sequence", Integer, nullable=False, server_default=text("1")),
+    # When the last change by an actor took effect: no later one may take effect before it.
+    _at("last_change_at"),
     Column("created_by", Text),
     _at("created_at", nullable=False),
     _at("updated_at", nullable=False),

@@ -28,7 +28,7 @@ SELECT t.id::text, t.ticket_number, t.tenant_id, t.status, t.priority, t.origin_
        t.context::text, t.sla_due_date, t.first_response_due_at, t.first_response_at,
        t.resolved_at, t.closed_at, t.resolution_time_minutes, t.escalation_level, t.escalated_at,
        t.escalated_to_user_id, t.last_response_at, t.rating, t.rating_comment, t.sequence,
-       t.last_change_sequence, t.created_at, t.updated_at
+       t.last_change_sequence, t.created_at, t.updated_at, t.last_change_at
   FROM {_WANTED} w
   JOIN tickets t ON t.tenant_id = w.tenant_id AND t.id = w.id
  ORDER BY t.tenant_id, t.id

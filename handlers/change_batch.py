@@ -1,6 +1,8 @@
 """A batch of changes: their tickets locked, each judged in its turn, several of one ticket too."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -63,13 +65,25 @@ def decide_changes(
         decision: ChangeDecision | None = earlier.duplicate(change)
         if decision is None:
             decision = wrong_tenant(change, rules) or decide_change(
-                change, ticket, now=known.now, partners=known.partners, rules=change_rules
+                change,
+                ticket,
+                now=known.now,
+                partners=known.partners,
+                rules=_rules_of(change.tenant_id, known, change_rules),
             )
             earlier.remember(decision)
         if isinstance(decision, Changed):
             tickets.keep(decision.ticket)
         decisions.append(decision)
     return decisions
+
+
+def _rules_of(tenant_id: str, known: Known, default: ChangeRules) -> ChangeRules:
+    """The tenant's own, where its policy has any."""
+    policy = known.policies.get(tenant_id)
+    if policy is None:
+        return default
+    return replace(default, reopen_window=timedelta(days=policy.reopen_days))
 
 
 def _ticket(row: Any) -> Ticket:  # noqa: ANN401  a row of asyncpg's

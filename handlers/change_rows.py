@@ -39,6 +39,7 @@ CHANGED_COLUMNS: Final = (
     "rating_comment",
     "sequence",
     "last_change_sequence",
+    "last_change_at",
     "updated_at",
 )
 """What a change may set, after the key."""
@@ -122,6 +123,7 @@ def _changed_row(ticket: Ticket) -> Row:
         _text(ticket.rating_comment),
         str(ticket.sequence),
         str(ticket.last_change_sequence),
+        _instant(ticket.last_change_at),
         _instant(ticket.updated_at),
     )
 

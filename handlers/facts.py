@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from handlers.outcomes import Created, Rejected
+from handlers.routing import Routed
 from handlers.sla.targets import DueDates
 from schemas.ticket_change_requested import TicketChangeRequested
 from schemas.ticket_requested import TicketRequested
@@ -27,13 +28,23 @@ def compact_json(value: object) -> str:
 def context_of(created: Created) -> str:
     """The ticket's context as JSON: what was sent, with the team where readers look for it."""
     message = created.request.message
-    team = message.assigned_team
-    if team is None:
+    team, routed = created.team, created.routed
+    if team is None and routed is None:
         return message.context_json or EMPTY_OBJECT
     sent: Mapping[str, Any] = message.context or {}
     routing = sent.get("routing")
     kept = routing if isinstance(routing, dict) else {}
+    if routed is not None:
+        kept = {**kept, **_decided_by(routed, created.policy_version)}
     return compact_json({**sent, "assigned_team": team, "routing": {**kept, "team": team}})
+
+
+def _decided_by(routed: Routed, version: int | None) -> dict[str, Any]:
+    """Which rule of which version decided, and what is still to come of it."""
+    told: dict[str, Any] = {"rule": routed.rule, "policy_version": version}
+    if routed.escalation_path:
+        told["escalation_path"] = [step._asdict() for step in routed.escalation_path]
+    return told
 
 
 def ticket_created(created: Created, context: str, due: DueDates, created_at: str) -> str:
@@ -50,10 +61,10 @@ def ticket_created(created: Created, context: str, due: DueDates, created_at: st
             "origin_type": message.origin_type,
             "target_type": message.target_type,
             "partner_id": message.partner_id,
-            "priority": message.priority,
+            "priority": created.priority,
             "ticket_type": message.ticket_type,
             "status": TicketStatus.OPEN,
-            "assigned_team": message.assigned_team,
+            "assigned_team": created.team,
             "service_address": message.service_address,
             "affected_services": message.affected_services,
             "device_serial_numbers": message.device_serial_numbers,

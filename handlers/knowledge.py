@@ -8,6 +8,7 @@ import asyncpg
 from db import requests as questions
 from handlers.identity import rejection_id, ticket_number
 from handlers.outcomes import Change, Known, Party, Prior, Request, Stranger
+from handlers.policies import in_force, tiers_of
 from handlers.record import Coordinates
 from handlers.requests import question
 from schemas.vocabulary import Outcome
@@ -25,8 +26,9 @@ async def gather(
 ) -> tuple[Known, frozenset[Coordinates]]:
     """What is known about these requests, and which records of the stretches are dead letters.
 
-    One round trip; one more where an identity was rejected before, and one more for
-    check_numbers, which is asked for after two tickets met on one number.
+    One round trip. One more where an identity was rejected before, where a version of a policy is
+    new to this process, where its rules ask for customers' tiers, and for check_numbers, which is
+    asked for after two tickets met on one number.
     """
     asked = question(requests)
     answer = await questions.look_up(
@@ -48,6 +50,11 @@ async def gather(
         customers={(tenant, number): found for tenant, number, found in answer.customers},
         partners={found: Party(tenant, status) for found, tenant, status in answer.partners},
     )
+    if answer.policies:
+        known.versions = {tenant: version for tenant, version, _ in answer.policies}
+        known.policies = await in_force(connection, [(*each,) for each in answer.policies])
+        opening = [request for request in requests if isinstance(request, Request)]
+        known.tiers = await tiers_of(connection, opening, known.policies, known.customers)
     repeats = [
         (request.tenant_id, rejection_id(request.request_key, *_place(request)))
         for request in requests

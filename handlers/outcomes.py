@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from handlers.record import Record
+from handlers.routing import CompiledPolicy, Routed
 from handlers.ticket import Ticket
 from schemas.envelope import Envelope
 from schemas.ticket_change_requested import TicketChangeRequested
 from schemas.ticket_requested import TicketRequested
-from schemas.vocabulary import Outcome, RejectionCode
+from schemas.vocabulary import Outcome, Priority, RejectionCode
 
 # Named tuples, not frozen dataclasses: made once per record, at a third of the cost.
 
@@ -41,12 +42,27 @@ class Change(NamedTuple):
 
 
 class Created(NamedTuple):
-    """A ticket is opened. customer_id: resolved to our own id; unlisted: not on record yet."""
+    """A ticket is opened. customer_id: resolved to our own id; unlisted: not on record yet.
+
+    routed: what a rule of this version of the tenant's policy gave it.
+    """
 
     request: Request
     customer_id: str | None
     ticket_number: str
     customer_is_unlisted: bool
+    routed: Routed | None = None
+    policy_version: int | None = None
+
+    @property
+    def priority(self) -> Priority:
+        routed = self.routed
+        return self.request.message.priority if routed is None else routed.priority
+
+    @property
+    def team(self) -> str | None:
+        routed = self.routed
+        return self.request.message.assigned_team if routed is None else routed.team
 
 
 class Duplicate(NamedTuple):
@@ -146,6 +162,7 @@ class Known:
     reopened: parked identities whose rows the caller holds: they are decided now.
     expired: those of them that no longer wait: an unknown customer is a rejection.
     rejections: the ce_ids of rejections already recorded, of those that a repeat would have.
+    versions, policies: those in force by tenant. tiers: of customers (tenant, id), where asked for.
     """
 
     now: datetime
@@ -158,6 +175,9 @@ class Known:
     expired: set[tuple[str, str]] = field(default_factory=set)
     rejections: set[str] = field(default_factory=set)
     taken_numbers: set[tuple[str, str]] = field(default_factory=set)
+    versions: dict[str, int] = field(default_factory=dict)
+    policies: dict[str, CompiledPolicy] = field(default_factory=dict)
+    tiers: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from handlers.outcomes import (
 )
 from handlers.record import Record
 from handlers.routes import refusal
+from handlers.routing import Routed
 from schemas.ticket_change_requested import Escalate, TicketChangeRequested
 from schemas.vocabulary import REJECTION_MESSAGES, Outcome, RejectionCode
 
@@ -157,7 +158,32 @@ def _decide(
                 or (unlisted and earlier.newcomers.setdefault(customer_id, tenant_id) != tenant_id)
             ):
                 return _unknown_customer(request, known, rules)
-    return Created(request, customer_id, _free_number(request, earlier.taken_numbers), unlisted)
+    number = _free_number(request, earlier.taken_numbers)
+    if not known.policies:
+        return Created(request, customer_id, number, unlisted)
+    routed = _route(request, customer_id, known)
+    version = None if routed is None else known.versions[tenant_id]
+    return Created(request, customer_id, number, unlisted, routed, version)
+
+
+def _route(request: Request, customer_id: str | None, known: Known) -> Routed | None:
+    """What the tenant's rules give a request that names no team itself."""
+    message = request.message
+    policy = known.policies.get(request.tenant_id)
+    if policy is None or message.assigned_team is not None:
+        return None
+    return policy.route(
+        ticket_id=request.ticket_id,
+        ticket_type=message.ticket_type,
+        priority=message.priority,
+        customer_tier=None
+        if customer_id is None
+        else known.tiers.get((request.tenant_id, customer_id)),
+        service_address=message.service_address,
+        serials=message.device_serial_numbers,
+        title=message.title,
+        description=message.description,
+    )
 
 
 def _free_number(request: Request, taken: set[tuple[str, str]]) -> str:

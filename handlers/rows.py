@@ -41,6 +41,7 @@ TICKET_COLUMNS: Final = (
     "target_type",
     "origin_user_id",
     "assigned_team",
+    "assigned_to_user_id",
     "customer_id",
     "partner_id",
     "ticket_type",
@@ -172,12 +173,12 @@ def json_list(values: Sequence[str]) -> str:
 def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
     request, now = created.request, stamp.now
     message, tenant_id, ticket_id = request.message, request.tenant_id, request.ticket_id
-    due = stamp.due[message.priority]
+    due = stamp.due[created.priority]
     context = context_of(created)
     actor_type, actor_id = actor_of(created)
     actor = NULL if actor_id is None else actor_id
     customer_id = NULL if created.customer_id is None else created.customer_id
-    team, address = message.assigned_team, message.service_address
+    team, address, routed = created.team, message.service_address, created.routed
     if created.customer_is_unlisted:
         written.customers.append((tenant_id, customer_id))
     written.tickets.append(
@@ -187,11 +188,12 @@ def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
             tenant_id,
             NULL if message.request_id is None else message.request_id,
             message.title,
-            message.priority,
+            created.priority,
             message.origin_type,
             message.target_type,
             NULL if message.actor is None else actor,
             NULL if team is None else team,
+            NULL if routed is None or routed.assignee is None else routed.assignee,
             customer_id,
             NULL if message.partner_id is None else message.partner_id,
             NULL if message.ticket_type is None else message.ticket_type,

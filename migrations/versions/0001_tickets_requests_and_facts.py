@@ -168,6 +168,7 @@ def create_tickets() -> None:
         text("rating_comment"),
         integer("sequence", null=False, default="1"),
         integer("last_change_sequence", null=False, default="1"),
+        at("last_change_at"),
         text("created_by"),
         at("created_at", null=False),
         at("updated_at", null=False),

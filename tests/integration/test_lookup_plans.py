@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from consumer.transaction import BEGIN
-from db import parked, parties, requests, tables, tickets
+from db import parked, parties, policies, requests, tables, tickets
 from db.bulk import Rows, unnested
 from db.connect import connect
 from handlers.change_rows import CHANGED_COLUMNS
@@ -74,10 +74,12 @@ QUESTIONS: dict[str, tuple[str, list[Any]]] = {
         [
             *(literal(NORTH), literal(KEY), literal(NORTH), literal(KEY), literal(NORTH)),
             *(literal("7"), literal(KEY), ["t", "u"], "{0,1}", "{5,5}", "{9,9000}"),
+            literal(NORTH, 1),
         ],
     ),
     "rejections on record": (requests.REJECTIONS, [TENANTS, KEYS]),
     "numbers given out": (requests.TAKEN_NUMBERS, [TENANTS, ["TCK-0"] * MANY]),
+    "customers' tiers": (policies.TIERS, [TENANTS, KEYS]),
     "a ticket's first fact": (requests.FIRST_FACT, [NORTH, KEY]),
     "identities decided anew": settling(),
     "tickets to change": (tickets.LOCK, [TENANTS, KEYS, TENANTS, ["TCK-0"] * MANY]),
