@@ -64,6 +64,10 @@ class Created(NamedTuple):
         routed = self.routed
         return self.request.message.assigned_team if routed is None else routed.team
 
+    @property
+    def assignee(self) -> str | None:
+        return None if self.routed is None else self.routed.assignee
+
 
 class Duplicate(NamedTuple):
     """Accepted before, or this very record was decided before. differs: with other content."""

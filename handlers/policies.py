@@ -28,9 +28,10 @@ async def in_force(
     if unseen:
         for key, document in (await stored.read(connection, list(unseen))).items():
             _compiled[unseen[key]] = compile_policy(orjson.loads(document))
-        while len(_compiled) > KEPT:
-            _compiled.popitem(last=False)
-    return {each[0]: _compiled[each] for each in versions if each in _compiled}
+    found = {each[0]: _compiled[each] for each in versions if each in _compiled}
+    while len(_compiled) > KEPT:
+        _compiled.popitem(last=False)
+    return found
 
 
 async def tiers_of(
@@ -40,7 +41,7 @@ async def tiers_of(
     customers: Mapping[tuple[str, int], str],
 ) -> dict[tuple[str, str], str]:
     """The tiers of customers (tenant, id) for whom a rule may ask. customers: by external id."""
-    curious = {tenant for tenant, policy in policies.items() if _asks_for_tiers(policy)}
+    curious = {tenant for tenant, policy in policies.items() if policy.asks_for_tiers}
     wanted = {
         (request.tenant_id, customer_id)
         for request in requests
@@ -48,10 +49,6 @@ async def tiers_of(
         for customer_id in _customer(request, customers)
     }
     return await stored.tiers(connection, sorted(wanted)) if wanted else {}
-
-
-def _asks_for_tiers(policy: CompiledPolicy) -> bool:
-    return any(rule.tiers for rules in policy.candidates.values() for rule in rules)
 
 
 def _customer(request: Request, customers: Mapping[tuple[str, int], str]) -> Sequence[str]:

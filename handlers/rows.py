@@ -178,7 +178,6 @@ def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
     actor_type, actor_id = actor_of(created)
     actor = NULL if actor_id is None else actor_id
     customer_id = NULL if created.customer_id is None else created.customer_id
-    team, address, routed = created.team, message.service_address, created.routed
     if created.customer_is_unlisted:
         written.customers.append((tenant_id, customer_id))
     written.tickets.append(
@@ -192,12 +191,12 @@ def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
             message.origin_type,
             message.target_type,
             NULL if message.actor is None else actor,
-            NULL if team is None else team,
-            NULL if routed is None or routed.assignee is None else routed.assignee,
+            created.team or NULL,
+            created.assignee or NULL,
             customer_id,
             NULL if message.partner_id is None else message.partner_id,
             NULL if message.ticket_type is None else message.ticket_type,
-            NULL if address is None else address,
+            NULL if message.service_address is None else message.service_address,
             json_list(message.affected_services),
             json_list(message.device_serial_numbers),
             context,

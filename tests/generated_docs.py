@@ -12,6 +12,7 @@ from pathlib import Path
 from consumer.settings import setting_docs
 from consumer.variables import table
 from handlers.entries import TopicRole, read
+from handlers.life import diagram
 from handlers.outcomes import Known, Request, Rules
 from handlers.record import StoredRecord
 from handlers.requests import decide
@@ -62,6 +63,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "request": example_request,
     "fact": example_fact,
     "contract": contract_tables,
+    "life": lambda: f"```mermaid\n{diagram()}\n```",
     "settings": lambda: table(setting_docs()),
 }
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
