@@ -15,6 +15,11 @@ from confluent_kafka.admin import AdminClient
 
 FACT_TOPICS: Final = ("ticket.created", "ticket.updated", "ticket.escalated", "ticket.rejected")
 REJECTED: Final = "ticket.rejected"
+UNSETTLED: Final = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 PATIENCE_SECONDS: Final = 60.0
 """How long an answer may take before something must be wrong."""
 
@@ -152,8 +157,19 @@ class ServiceDesk:
                 if name not in topics:
                     raise NoAnswer(f"The topic {name} is missing: run `ticketing topics` first.")
                 for number in topics[name].partitions:
-                    partition = TopicPartition(name, number)
-                    _, end = self._consumer.get_watermark_offsets(partition, PATIENCE_SECONDS)
+                    end = self._end(TopicPartition(name, number))
                     yield TopicPartition(name, number, end)
         except KafkaException as error:
             raise NoAnswer(f"The broker can't be asked: {error.args[0].str()}.") from error
+
+    def _end(self, partition: TopicPartition) -> int:
+        """Where a partition ends; of a topic that is new, as soon as a broker leads it."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                _, end = self._consumer.get_watermark_offsets(partition, PATIENCE_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() not in UNSETTLED or time.monotonic() > deadline:
+                    raise
+            else:
+                return int(end)
