@@ -15,10 +15,11 @@ from db import dead_letters, parked
 from db.bulk import Row
 from db.dead_letters import DeadLetter
 from db.parked import ParkedRequest
-from db.requests import Stretch
+from db.requests import DecidedElsewhere, Stretch
 from handlers.change_batch import Tickets, decide_changes
 from handlers.change_rows import add_changes
 from handlers.changes import ChangeRules
+from handlers.identity import ticket_number
 from handlers.knowledge import gather
 from handlers.outcomes import (
     Change,
@@ -75,6 +76,7 @@ class Handled:
     outbox_id: the number that the relay will find it under, None when there is nothing to publish.
     first_facts: all that it will find there (rows as handlers.rows.FACT_COLUMNS), if no fact of
     their tickets came before them; else empty.
+    closed: how many tickets closed because time passed.
     """
 
     now: datetime
@@ -84,6 +86,7 @@ class Handled:
     repeated: list[Broken]
     outbox_id: int | None
     first_facts: Sequence[Row] = ()
+    closed: int = 0
 
 
 async def handle(
@@ -113,7 +116,10 @@ async def handle(
     if changes:
         living, more = _alive(changes, dead)
         repeats += more
-        if opened := _opened(living, decisions, tickets):
+        lost = [change for change in living if tickets.addressed(change) is None]
+        if not setting.check_numbers and _names(lost) & _opened_meanwhile(decisions, known):
+            raise DecidedElsewhere  # to lock it first, as every ticket that others see too
+        if opened := _opened(lost, decisions):
             await write_opened(connection, written, copy_from=setting.copy_from)
             await tickets.lock(connection, opened)
         changed = decide_changes(living, tickets, known, setting.rules, setting.change_rules)
@@ -170,11 +176,12 @@ def _alive(
     return alive, repeats
 
 
-def _opened(
-    changes: Sequence[Change], decisions: Sequence[Decision], tickets: Tickets
-) -> list[Change]:
-    """The changes whose tickets this very batch opens."""
-    lost = [change for change in changes if tickets.addressed(change) is None]
+Name = tuple[str, str | None]
+"""A ticket's id or number, within its tenant."""
+
+
+def _opened(lost: Sequence[Change], decisions: Sequence[Decision]) -> list[Change]:
+    """Those of these changes whose tickets this very batch opens."""
     if not lost:
         return []
     names = {
@@ -183,11 +190,27 @@ def _opened(
         if isinstance(each, Created)
         for name in (each.request.ticket_id, each.ticket_number)
     }
-    return [
-        change
-        for change in lost
-        if (change.tenant_id, change.message.ticket_id or change.message.ticket_number) in names
-    ]
+    return [change for change in lost if _name(change) in names]
+
+
+def _opened_meanwhile(decisions: Sequence[Decision], known: Known) -> set[Name]:
+    """The tickets of requests that somebody else accepted, perhaps since tickets were locked."""
+    names: set[Name] = set()
+    for each in decisions:
+        if isinstance(each, Duplicate) and isinstance(each.request, Request):
+            tenant_id, ticket_id = each.request.tenant_id, each.request.ticket_id
+            prior = known.decided.get((tenant_id, each.request.request_key))
+            if prior is not None and prior.outcome is Outcome.CREATED:
+                names |= {(tenant_id, ticket_id), (tenant_id, ticket_number(ticket_id))}
+    return names
+
+
+def _names(changes: Iterable[Change]) -> set[Name]:
+    return {_name(change) for change in changes}
+
+
+def _name(change: Change) -> Name:
+    return change.tenant_id, change.message.ticket_id or change.message.ticket_number
 
 
 def _stretches(entries: Iterable[Entry]) -> list[Stretch]:

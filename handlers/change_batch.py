@@ -1,9 +1,11 @@
 """A batch of changes: their tickets locked, each judged in its turn, several of one ticket too."""
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import orjson
@@ -32,7 +34,7 @@ class Tickets:
             elif change.message.ticket_number is not None:
                 numbers.add((change.tenant_id, change.message.ticket_number))
         for row in await locked.lock(connection, sorted(ids), sorted(numbers)):
-            ticket = _ticket(row)
+            ticket = ticket_of(row)
             self._by_id[ticket.tenant_id, ticket.id] = ticket
             self._by_number[ticket.tenant_id, ticket.number] = ticket
 
@@ -86,7 +88,8 @@ def _rules_of(tenant_id: str, known: Known, default: ChangeRules) -> ChangeRules
     return replace(default, reopen_window=timedelta(days=policy.reopen_days))
 
 
-def _ticket(row: Any) -> Ticket:  # noqa: ANN401  a row of asyncpg's
+def ticket_of(row: Any) -> Ticket:  # noqa: ANN401  a row of asyncpg's
+    """The ticket of a row with db.tickets.FIELDS."""
     ticket = Ticket(*row)
     ticket.status = TicketStatus(ticket.status)
     ticket.priority = Priority(ticket.priority)
@@ -96,5 +99,14 @@ def _ticket(row: Any) -> Ticket:  # noqa: ANN401  a row of asyncpg's
         ticket.ticket_type = TicketType(ticket.ticket_type)
     ticket.affected_services = orjson.loads(row["affected_services"])
     ticket.device_serial_numbers = orjson.loads(row["device_serial_numbers"])
-    ticket.context = orjson.loads(row["context"])
+    ticket.context = _context(row["context"])
     return ticket
+
+
+_LONG_NUMBER: Final = re.compile("[0-9]{19}")
+
+
+def _context(text: str) -> dict[str, Any]:
+    """As it is stored, to be written again: orjson makes floats of integers beyond 64 bits."""
+    found: dict[str, Any] = (json if _LONG_NUMBER.search(text) else orjson).loads(text)
+    return found

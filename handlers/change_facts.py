@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -129,6 +130,8 @@ def same(one: object, other: object) -> bool:
             return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
         case ((list() | tuple()), (list() | tuple())):
             return len(one) == len(other) and all(map(same, one, other))
+        case (int(whole), float(number)) | (float(number), int(whole)):
+            return Decimal(repr(number)) == whole  # as PostgreSQL keeps it
         case _:
             return one == other
 

@@ -1,13 +1,20 @@
 """Changes become rows: the ticket as it is now, a message, facts and the outcome."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from db.bulk import NULL, Row
 from handlers.facts import compact_json
 from handlers.outcomes import Changed, ChangeDecision, Duplicate, Known, Rejected, Unchanged
-from handlers.rows import Stamp, Written, json_list, write_fact, write_outcome, write_rejected
+from handlers.rows import (
+    Stamp,
+    Written,
+    instant,
+    json_list,
+    write_fact,
+    write_outcome,
+    write_rejected,
+)
 from handlers.ticket import Ticket
 from schemas.vocabulary import Outcome
 
@@ -62,6 +69,7 @@ def add_changes(written: Written, decisions: Sequence[ChangeDecision], known: Kn
 
 def _write_changed(written: Written, changed: Changed, stamp: Stamp) -> None:
     request, ticket, message = changed.request, changed.ticket, changed.message
+    changed_at = instant(ticket.updated_at)
     written.changed[ticket.tenant_id, ticket.id] = _changed_row(ticket)
     if message is not None:
         written.messages.append(
@@ -75,12 +83,12 @@ def _write_changed(written: Written, changed: Changed, stamp: Stamp) -> None:
                 message.body,
                 message.attachments,
                 "true" if message.is_internal else "false",
-                stamp.now,
+                changed_at,
             )
         )
     for effect in changed.effects:
         fact = (ticket.id, str(effect.sequence), effect.ce_type, ticket.number, ticket.id)
-        write_fact(written, request, fact, effect.data, stamp)
+        write_fact(written, request, fact, effect.data, stamp, occurred_at=changed_at)
     write_outcome(written, request, Outcome.CHANGED, NULL, stamp)
 
 
@@ -105,7 +113,7 @@ def _changed_row(ticket: Ticket) -> Row:
         json_list(ticket.device_serial_numbers),
         compact_json(ticket.context),
         *map(
-            _instant,
+            instant,
             (
                 ticket.sla_due_date,
                 ticket.first_response_due_at,
@@ -116,21 +124,17 @@ def _changed_row(ticket: Ticket) -> Row:
         ),
         _text(ticket.resolution_time_minutes),
         str(ticket.escalation_level),
-        _instant(ticket.escalated_at),
+        instant(ticket.escalated_at),
         _text(ticket.escalated_to_user_id),
-        _instant(ticket.last_response_at),
+        instant(ticket.last_response_at),
         _text(ticket.rating),
         _text(ticket.rating_comment),
         str(ticket.sequence),
         str(ticket.last_change_sequence),
-        _instant(ticket.last_change_at),
-        _instant(ticket.updated_at),
+        instant(ticket.last_change_at),
+        instant(ticket.updated_at),
     )
 
 
 def _text(value: str | int | None) -> str:
     return NULL if value is None else str(value)
-
-
-def _instant(value: datetime | None) -> str:
-    return NULL if value is None else value.isoformat(timespec="microseconds")

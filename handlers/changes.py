@@ -65,7 +65,9 @@ def decide_change(
 
     partners: at least the one that the change names, if it is on record. A changed ticket is a new
     one, to be given to the next change of the same ticket. Who may not change a ticket is told so
-    first, and nothing else of it; then whoever acts on an old picture.
+    first, and nothing else of it; then whoever acts on an old picture. now: when the transaction
+    began; who waited for the ticket longer than others has begun before them, and goes on from
+    when the ticket was last changed: its time never goes back.
     """
     message = change.message
     actor = known_actor(message)
@@ -74,6 +76,7 @@ def decide_change(
     if ticket is None:
         named = message.ticket_id or message.ticket_number
         return Rejected(change, *refused(RejectionCode.TICKET_NOT_FOUND, id=named))
+    now = max(now, ticket.updated_at)
     at = effective_at(message.occurred_at, ticket, now)
     case = Case(ticket, actor, change.request_key, at, now, partners, rules)
     plan = admitted(change, ticket, actor) or _out_of_time(message, ticket) or _plan(message, case)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -165,6 +166,11 @@ def _by_tenant_and_ticket(row: Row) -> tuple[str, str]:
     return row[2], row[0]
 
 
+def instant(value: datetime | None) -> str:
+    """A time, or none, as a value to write."""
+    return NULL if value is None else value.isoformat(timespec="microseconds")
+
+
 def json_list(values: Sequence[str]) -> str:
     """A list of texts as JSON."""
     return orjson.dumps(values).decode() if values else EMPTY_LIST
@@ -257,8 +263,13 @@ def write_fact(
     fact: tuple[str, str, str, str, str],
     data: str,
     stamp: Stamp,
+    *,
+    occurred_at: str | None = None,
 ) -> None:
-    """Add a fact: subject id, sequence, ce_type, ticket number, and the ticket's id as its key."""
+    """Add a fact: subject id, sequence, ce_type, ticket number, and the ticket's id as its key.
+
+    occurred_at: where it is not the transaction's now.
+    """
     subject_id, sequence, ce_type, number, ticket_id = fact
     envelope = request.envelope
     written.facts.append(
@@ -272,7 +283,7 @@ def write_fact(
             number,
             envelope.id or request.message.request_id or NULL,
             envelope.traceparent or NULL,
-            stamp.now,
+            occurred_at or stamp.now,
             data,
         )
     )
