@@ -6,11 +6,9 @@ from typing import Any, Final
 
 import orjson
 
-from handlers.outcomes import Created, Rejected
+from handlers.outcomes import Change, Created, Rejected, Request
 from handlers.routing import Routed
 from handlers.sla.targets import DueDates
-from schemas.ticket_change_requested import TicketChangeRequested
-from schemas.ticket_requested import TicketRequested
 from schemas.vocabulary import ActorType, Kind, TicketStatus
 
 EMPTY_OBJECT: Final = "{}"
@@ -84,8 +82,8 @@ def ticket_rejected(rejected: Rejected, rejected_at: str) -> str:
     """The data of `ticket.rejected`, as JSON."""
     request = rejected.request
     message, record = request.message, request.record
-    is_change = isinstance(message, TicketChangeRequested)
-    actor = _changer(message) if isinstance(message, TicketChangeRequested) else actor_of(rejected)
+    is_change = isinstance(request, Change)
+    actor = _changer(request) if isinstance(request, Change) else actor_of(request)
     return compact_json(
         {
             "tenant_id": request.tenant_id,
@@ -105,25 +103,24 @@ def ticket_rejected(rejected: Rejected, rejected_at: str) -> str:
     )
 
 
-def _changer(message: TicketChangeRequested) -> tuple[str, str | None] | None:
+def _changer(change: Change) -> tuple[str, str | None] | None:
     """Who asked for a change; None where it is nobody, or of no type that we know."""
-    actor = message.actor
+    actor = change.message.actor
     if actor is None or actor.type not in set(ActorType):
         return None
     return actor.type, actor.id
 
 
-def actor_of(decision: Created | Rejected) -> tuple[str, str | None]:
-    """Who asked for a ticket, type and id: the actor that the request names, else its origin."""
-    message = decision.request.message
-    if not isinstance(message, TicketRequested):
-        raise TypeError(type(message))
+def actor_of(request: Request, customer_id: str | None = None) -> tuple[str, str | None]:
+    """Who asked for a ticket, type and id: the actor that the request names, else its origin.
+
+    customer_id: resolved to our own id, where that is known.
+    """
+    message = request.message
     if message.actor is not None:
         return message.actor.type, message.actor.id
     origin = message.origin_type
     if origin is ActorType.CUSTOMER:
-        customer_id = message.customer_id
-        if isinstance(decision, Created):
-            customer_id = decision.customer_id
-        return origin, None if customer_id is None else str(customer_id)
+        given = message.customer_id if customer_id is None else customer_id
+        return origin, None if given is None else str(given)
     return origin, message.partner_id if origin is ActorType.PARTNER else None

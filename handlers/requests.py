@@ -24,7 +24,7 @@ from handlers.outcomes import (
 from handlers.record import Record
 from handlers.routes import refusal
 from handlers.routing import Routed
-from schemas.ticket_change_requested import Escalate, TicketChangeRequested
+from schemas.ticket_change_requested import Escalate
 from schemas.vocabulary import REJECTION_MESSAGES, Outcome, RejectionCode
 
 
@@ -33,11 +33,12 @@ def question(requests: Iterable[Request | Change]) -> Question:
     keys, customers, external_ids, partners = [], set(), set(), set()
     for request in requests:
         keys.append((request.tenant_id, request.request_key))
-        message = request.message
-        if isinstance(message, TicketChangeRequested):
-            if isinstance(message, Escalate) and message.to.partner_id is not None:
-                partners.add(message.to.partner_id)
+        if isinstance(request, Change):  # not its message: pydantic's classes are slow to ask
+            change = request.message
+            if isinstance(change, Escalate) and change.to.partner_id is not None:
+                partners.add(change.to.partner_id)
             continue
+        message = request.message
         match message.customer_id:
             case str(customer_id):
                 customers.add((request.tenant_id, customer_id))

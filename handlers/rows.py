@@ -181,7 +181,7 @@ def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
     message, tenant_id, ticket_id = request.message, request.tenant_id, request.ticket_id
     due = stamp.due[created.priority]
     context = context_of(created)
-    actor_type, actor_id = actor_of(created)
+    actor_type, actor_id = actor_of(request, created.customer_id)
     actor = NULL if actor_id is None else actor_id
     customer_id = NULL if created.customer_id is None else created.customer_id
     if created.customer_is_unlisted:
