@@ -58,6 +58,8 @@ async def send_raw(settings: Settings, partition: TopicPartition, batch: bytes) 
         while code == NotLeaderForPartitionError.errno:  # a new topic's broker learns of it late
             await client.force_metadata_update()
             node = client.cluster.leader_for_partition(partition)
+            if node is None or node < 0:  # nor need it have a leader yet
+                continue
             response = await client.send(node, ProduceRequest(None, -1, 10_000, topics))
             code = response.topics[0][1][0][1]
         assert code == 0
