@@ -1,43 +1,35 @@
-"""What happens because time passed, or because a customer became known: parked requests."""
+"""What happens because time passed: each timer sweeps up what is due, and sleeps until more is."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from time import perf_counter
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-import asyncpg
-
-from consumer.batch import broken_by, is_progress
-from consumer.bisect import Bisector
+from consumer.closing import Closing
 from consumer.dependencies import Dependencies
 from consumer.metrics import Metrics
+from consumer.parking import Parking
 from consumer.telling import Telling
-from consumer.transaction import transaction
 from consumer.writes import Writes
-from db import parked
-from db.parked import Due
-from handlers.batch import Entry, Handled, Setting
-from handlers.parking import Key, decide_parked
+from handlers.batch import Entry, Setting
 from handlers.record import Record
 
-SWEEP_AT_ONCE = 500
-PORTION_BYTES = 16 * 1024 * 1024
-"""What the records of one transaction may take in memory, unless a single one takes more."""
-
 LONGEST_SLEEP_SECONDS = 2.0
-"""How late another process's customers are noticed; our own wake us."""
+"""How late another process's customers, or a new policy, are noticed; our own customers wake us."""
 
 SHORTEST_SLEEP_SECONDS = 0.02
 """Before trying again what somebody else was holding."""
 
+Sweep = Callable[[], Awaitable[float | None]]
+"""Does everything that is due; in how many seconds more will be, by the database's clock."""
+
 
 class Timers:
-    """Sleeps until the next parked request is due, and decides it."""
+    """Every timer, in a task of its own: a backlog of one keeps no other waiting."""
 
     def __init__(
         self,
         *,
-        pool: asyncpg.Pool,
+        pool: Any,  # noqa: ANN401  asyncpg's pool, or one that wraps it
         dependencies: Dependencies,
         metrics: Metrics,
         telling: Telling,
@@ -45,92 +37,42 @@ class Timers:
         setting: Setting,
         read: Callable[[Record], Entry],
     ) -> None:
-        self._pool = pool
         self._dependencies = dependencies
-        self._metrics = metrics
-        self._telling = telling
-        self._writes = writes
-        self._setting = setting
-        self._read = read
-        self._woken = asyncio.Event()
-        self._bisector: Bisector[Key, Handled] = Bisector(
-            self._decide, self._bury, telling.split, is_progress
+        self.parking = Parking(
+            pool=pool, metrics=metrics, telling=telling, writes=writes, setting=setting, read=read
         )
+        self.closing = Closing(pool=pool, writes=writes, copy_from=setting.copy_from)
+        self._parties_changed = asyncio.Event()
 
     def wake(self) -> None:
-        """Customers or partners changed: look at once."""
-        self._woken.set()
+        """Customers or partners changed: look at once at what waits for them."""
+        self._parties_changed.set()
 
     async def run(self) -> None:
         """Sweep, sleep, for ever."""
-        while True:
-            self._woken.clear()
-            sleep: float = await self._dependencies.retrying("database", self._sweep)
-            try:
-                async with asyncio.timeout(sleep):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
-
-    async def _sweep(self) -> float:
-        """Decide everything that is due; how many seconds to sleep then."""
-        while True:
-            due, left, expiry = await self._due()
-            self._metrics.parked_requests.set(left)
-            decided = sum([await self._decide_all(keys) for keys in portions(due)])
-            if len(due) < SWEEP_AT_ONCE or not decided:  # others hold the rows that are due
-                break
-        if expiry is None:
-            return LONGEST_SLEEP_SECONDS
-        return min(max(expiry, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
-
-    async def _decide_all(self, keys: Sequence[Key]) -> int:
-        """Decide these, unless somebody else does; how many it were."""
-        started = perf_counter()
-        handled = await self._bisector.settle(keys)
-        decided = sum(len(each.decisions) + len(each.dead) + len(each.repeated) for each in handled)
-        if decided:
-            self._telling.tell(decided, handled, perf_counter() - started)
-        return decided
-
-    async def _due(self) -> tuple[list[Due], int, float | None]:
-        grace = self._setting.rules.grace_seconds
-        async with transaction(self._pool) as connection:
-            left = await parked.count(connection)
-            if not left:
-                return [], 0, None
-            await parked.start_grace(connection)
-            due = await parked.due(connection, grace, SWEEP_AT_ONCE)
-            return due, left, await parked.seconds_to_next_expiry(connection, grace)
-
-    async def _decide(self, keys: Sequence[Key], someone_was_first: bool) -> Handled:  # noqa: FBT001
-        setting = replace(self._setting, check_numbers=someone_was_first)
-        return await self._settle(keys, setting, self._read)
-
-    async def _bury(self, key: Key, error: BaseException) -> Handled:
-        def read(record: Record) -> Entry:
-            return broken_by(self._read(record), error)
-
-        return await self._settle([key], self._setting, read)
-
-    async def _settle(
-        self, keys: Sequence[Key], setting: Setting, read: Callable[[Record], Entry]
-    ) -> Handled:
-        async def work(connection: asyncpg.Connection) -> Handled:
-            return await decide_parked(connection, keys, setting, read)
-
-        return await self._writes.write(work)
+        async with asyncio.TaskGroup() as group:
+            for name, sweep, woken in (
+                ("parking", self.parking.sweep, self._parties_changed),
+                ("closing", self.closing.sweep, asyncio.Event()),
+            ):
+                timer = repeat(sweep, woken, self._dependencies)
+                group.create_task(timer, name=f"timers.{name}")
 
 
-def portions(due: Iterable[Due]) -> Iterator[list[Key]]:
-    """What is due in parts that fit into memory, in its order."""
-    portion: list[Key] = []
-    size = 0
-    for each in due:
-        if portion and size + each.size > PORTION_BYTES:
-            yield portion
-            portion, size = [], 0
-        portion.append((each.tenant_id, each.request_key))
-        size += each.size
-    if portion:
-        yield portion
+async def repeat(sweep: Sweep, woken: asyncio.Event, dependencies: Dependencies) -> None:
+    """Sweep whenever something is due, and whenever woken."""
+    while True:
+        woken.clear()
+        seconds = await dependencies.retrying("database", sweep)
+        try:
+            async with asyncio.timeout(nap(seconds)):
+                await woken.wait()
+        except TimeoutError:
+            continue
+
+
+def nap(seconds: float | None) -> float:
+    """How long to sleep where the next is due in so many seconds."""
+    if seconds is None:
+        return LONGEST_SLEEP_SECONDS
+    return min(max(seconds, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)

@@ -10,7 +10,9 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -171,6 +173,13 @@ tickets = Table(
         postgresql_where=text("group_key IS NOT NULL"),
     ),
     Index("ix_tickets_sla_due", "sla_due_date", postgresql_where=text(OPEN_STATUSES)),
+    # Those that may close by themselves, the longest resolved first.
+    Index(
+        "ix_tickets_resolved",
+        "tenant_id",
+        "resolved_at",
+        postgresql_where=text("status = 'resolved'"),
+    ),
     postgresql_with=APPEND_ONLY,
 )
 
@@ -369,9 +378,22 @@ policies = Table(
     Column("version", Integer, nullable=False),
     # Not JSONB: people see it again as they wrote it, its fields in their order.
     Column("document", JSON, nullable=False),
+    # Read off the document once, since a timer asks for it again and again.
+    Column(
+        "auto_close_days",
+        Double,
+        Computed(
+            "(document #>> '{settings,auto_close_days}'::text[])::double precision", persisted=True
+        ),
+    ),
     Column("applied_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("tenant_id", "version"),
     CheckConstraint("version > 0", name="version"),
+    Index(
+        "ix_policies_auto_close",
+        "tenant_id",
+        postgresql_where=text("auto_close_days IS NOT NULL"),
+    ),
 )
 
 lost_positions = Table(

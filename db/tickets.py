@@ -18,17 +18,22 @@ _WANTED: Final = """
        WHERE t.tenant_id = r.tenant_id AND t.ticket_number = r.ticket_number LIMIT 1) n)
 """
 
+FIELDS: Final = """
+t.id::text, t.ticket_number, t.tenant_id, t.status, t.priority, t.origin_type,
+t.target_type, t.customer_id::text,
+(SELECT c.external_id FROM customers c
+  WHERE c.tenant_id = t.tenant_id AND c.id = t.customer_id) AS customer_external_id,
+t.partner_id::text, t.assigned_team, t.assigned_to_user_id, t.ticket_type,
+t.service_address, t.affected_services::text, t.device_serial_numbers::text,
+t.context::text, t.sla_due_date, t.first_response_due_at, t.first_response_at,
+t.resolved_at, t.closed_at, t.resolution_time_minutes, t.escalation_level, t.escalated_at,
+t.escalated_to_user_id, t.last_response_at, t.rating, t.rating_comment, t.sequence,
+t.last_change_sequence, t.created_at, t.updated_at, t.last_change_at
+"""
+"""Of handlers.ticket.Ticket, in their order."""
+
 LOCK: Final = f"""
-SELECT t.id::text, t.ticket_number, t.tenant_id, t.status, t.priority, t.origin_type,
-       t.target_type, t.customer_id::text,
-       (SELECT c.external_id FROM customers c
-         WHERE c.tenant_id = t.tenant_id AND c.id = t.customer_id) AS customer_external_id,
-       t.partner_id::text, t.assigned_team, t.assigned_to_user_id, t.ticket_type,
-       t.service_address, t.affected_services::text, t.device_serial_numbers::text,
-       t.context::text, t.sla_due_date, t.first_response_due_at, t.first_response_at,
-       t.resolved_at, t.closed_at, t.resolution_time_minutes, t.escalation_level, t.escalated_at,
-       t.escalated_to_user_id, t.last_response_at, t.rating, t.rating_comment, t.sequence,
-       t.last_change_sequence, t.created_at, t.updated_at, t.last_change_at
+SELECT {FIELDS}
   FROM {_WANTED} w
   JOIN tickets t ON t.tenant_id = w.tenant_id AND t.id = w.id
  ORDER BY t.tenant_id, t.id

@@ -77,14 +77,13 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
-    """A version of a policy, ready for use. auto_close_days: None where tickets stay resolved.
+    """A version of a policy, ready for use.
 
     candidates: for each pair of a ticket type and a priority the rules that it leaves, in order.
     cues: the words that begin a keyword of any rule. asks_for_tiers: whether a rule has a tier.
     """
 
     reopen_days: float
-    auto_close_days: float | None
     candidates: Mapping[tuple[TicketType | None, Priority], tuple[_Rule, ...]]
     cues: frozenset[str]
     asks_for_tiers: bool
@@ -151,7 +150,6 @@ def compile_policy(document: Mapping[str, Any]) -> CompiledPolicy:
     }
     return CompiledPolicy(
         settings.get("reopen_days", REOPEN_DAYS),
-        settings.get("auto_close_days"),
         candidates,
         frozenset().union(*(rule.cues for _, rule in rules)),
         any(rule.tiers for _, rule in rules),

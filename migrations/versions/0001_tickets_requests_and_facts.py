@@ -203,6 +203,7 @@ def create_tickets() -> None:
         ("partner", ["tenant_id", "partner_id", "created_at"], "partner_id IS NOT NULL"),
         ("group", ["tenant_id", "group_key"], "group_key IS NOT NULL"),
         ("sla_due", ["sla_due_date"], "status IN ('open', 'in_progress', 'waiting')"),
+        ("resolved", ["tenant_id", "resolved_at"], "status = 'resolved'"),
     ):
         create_index(f"ix_tickets_{name}", "tickets", columns, where)
 
@@ -379,10 +380,19 @@ def create_policies() -> None:
         text("tenant_id", null=False),
         integer("version", null=False),
         sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column(
+            "auto_close_days",
+            sa.Double(),
+            sa.Computed(
+                "(document #>> '{settings,auto_close_days}'::text[])::double precision",
+                persisted=True,
+            ),
+        ),
         at("applied_at", null=False, default="now()"),
         sa.PrimaryKeyConstraint("tenant_id", "version", name="pk_policies"),
         sa.CheckConstraint("version > 0", name="ck_policies_version"),
     )
+    create_index("ix_policies_auto_close", "policies", ["tenant_id"], "auto_close_days IS NOT NULL")
 
 
 def create_lost_positions() -> None:

@@ -14,7 +14,7 @@ from consumer.dependencies import Dependencies
 from consumer.handover import Handover
 from consumer.metrics import Metrics
 from consumer.telling import Telling
-from consumer.timers import Timers
+from consumer.timers import Timers, nap
 from consumer.transaction import transaction
 from consumer.wakeups import Wakeups
 from consumer.writes import Writes
@@ -146,7 +146,7 @@ class BatchStage:
 
     async def sweep(self, **changes: Any) -> float:  # noqa: ANN401  fields of Setting
         """Look for parked requests once; how long the sweeper would sleep then."""
-        return await self.timers(**changes)._sweep()  # noqa: SLF001  one look, as `run` takes it
+        return nap(await self.timers(**changes).parking.sweep())
 
     async def ask(self, question: str, *arguments: object) -> list[Any]:
         async with self.pool.acquire() as connection:

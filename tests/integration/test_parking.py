@@ -333,8 +333,8 @@ async def test_two_workers_that_park_the_same_record(stage: BatchStage) -> None:
 async def test_many_requests_that_wait_are_decided_in_portions(
     stage: BatchStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consumer.timers.SWEEP_AT_ONCE", 20)
-    monkeypatch.setattr("consumer.timers.PORTION_BYTES", 3_000)
+    monkeypatch.setattr("consumer.parking.SWEEP_AT_ONCE", 20)
+    monkeypatch.setattr("consumer.parking.PORTION_BYTES", 3_000)
     batch = [asked(number, number) for number in range(70)]
     await stage.settle(batch)
     await stage.know("Anna")

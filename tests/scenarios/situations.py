@@ -17,7 +17,10 @@ INTAKE = frozenset(
 )
 WRITING = frozenset(
     f"consumer.{name}"
-    for name in ("batch", "bisect", "transaction", "timers", "wakeups", "leadership", "writes")
+    for name in (
+        *("batch", "bisect", "transaction", "timers", "parking", "closing"),
+        *("wakeups", "leadership", "writes"),
+    )
 )
 RELAY = frozenset(MODULES) - INTAKE - WRITING
 LARGE = "very long " * 1_000

@@ -1,7 +1,7 @@
-"""When the sweeper of parked requests works and sleeps."""
+"""When timers work and sleep."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -12,67 +12,68 @@ from consumer.dependencies import Dependencies
 from consumer.handover import Handover
 from consumer.metrics import Metrics
 from consumer.telling import Telling
-from consumer.timers import (
-    LONGEST_SLEEP_SECONDS,
-    PORTION_BYTES,
-    SHORTEST_SLEEP_SECONDS,
-    SWEEP_AT_ONCE,
-    Timers,
-    portions,
-)
+from consumer.timers import LONGEST_SLEEP_SECONDS, SHORTEST_SLEEP_SECONDS, Timers, nap, repeat
 from consumer.wakeups import Wakeups
 from consumer.writes import Writes
-from db.parked import Due
-from handlers.batch import Handled, Setting
+from handlers.batch import Setting
 from handlers.entries import read
-from handlers.outcomes import Duplicate, Rules
-from handlers.parking import Key
-from tests.records import MOST_BYTES, NOON, REQUESTS, asked
-
-Answer = tuple[list[Due], int, float | None]
+from handlers.outcomes import Rules
+from tests.records import MOST_BYTES, REQUESTS
 
 
-class Sweeper(Timers):
-    """Timers over a list of answers in place of a database. held: others hold all that is due."""
+class Sweeper:
+    """A sweep over a list of answers in place of a database; when they are used up, it waits."""
 
-    def __init__(self, answers: Sequence[Answer | Exception], *, held: bool = False) -> None:
-        self.metrics = Metrics()
-        self.dependencies = Dependencies(self.metrics, sleep=lambda _: asyncio.sleep(0))
+    def __init__(self, *answers: float | Exception | None) -> None:
         self.answers = list(answers)
-        self.held = held
-        self.settled: list[list[Key]] = []
-        self.asked = asyncio.Event()
-        nowhere: Any = None
-        super().__init__(
-            pool=nowhere,
-            dependencies=self.dependencies,
-            metrics=self.metrics,
-            telling=Telling(self.metrics),
-            writes=Writes(nowhere, Wakeups(), Handover()),
-            setting=Setting(Rules(), "group"),
-            read=lambda record: read(record, REQUESTS, MOST_BYTES),
-        )
+        self.swept = asyncio.Event()
+        self.is_idle = asyncio.Event()
 
-    async def _due(self) -> Answer:
-        self.asked.set()
+    async def __call__(self) -> float | None:
+        self.swept.set()
+        if not self.answers:
+            self.is_idle.set()
+            await asyncio.Event().wait()
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    async def _settle(self, keys: Sequence[Key], _: Setting, __: Any) -> Handled:  # noqa: ANN401
-        self.settled.append(list(keys))
-        request = asked()
-        decisions = [] if self.held else [Duplicate(request, differs=False)] * len(keys)
-        return Handled(NOON, list(decisions), [], [], [], None)
+
+def dependencies() -> Dependencies:
+    return Dependencies(Metrics(), sleep=lambda _: asyncio.sleep(0))
 
 
-def due(count: int, size: int = 600) -> list[Due]:
-    return [Due("north", str(number), size) for number in range(count)]
+def nothing_to_sweep(monkeypatch: pytest.MonkeyPatch, **sweeps: Sweeper) -> Timers:
+    """Timers whose sweeps are these."""
+    metrics = Metrics()
+    nowhere: Any = None
+    made = Timers(
+        pool=nowhere,
+        dependencies=dependencies(),
+        metrics=metrics,
+        telling=Telling(metrics),
+        writes=Writes(nowhere, Wakeups(), Handover()),
+        setting=Setting(Rules(), "group"),
+        read=lambda record: read(record, REQUESTS, MOST_BYTES),
+    )
+    for name, sweep in sweeps.items():
+        monkeypatch.setattr(getattr(made, name), "sweep", sweep)
+    return made
+
+
+async def stopped(running: Sequence[Awaitable[None]], until: Callable[[], Awaitable[Any]]) -> None:
+    """Run these until something has happened."""
+    tasks = [asyncio.ensure_future(each) for each in running]
+    async with asyncio.timeout(20):
+        await until()
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 @pytest.mark.parametrize(
-    ("expiry", "sleep"),
+    ("seconds", "sleep"),
     [
         (None, LONGEST_SLEEP_SECONDS),
         (600.0, LONGEST_SLEEP_SECONDS),
@@ -80,63 +81,49 @@ def due(count: int, size: int = 600) -> list[Due]:
         (-3.0, SHORTEST_SLEEP_SECONDS),
     ],
 )
-async def test_it_sleeps_until_the_next_expiry(expiry: float | None, sleep: float) -> None:
-    sweeper = Sweeper([([], 4, expiry)])
-    assert await sweeper._sweep() == sleep  # noqa: SLF001  one sweep, as `run` does it
-    assert sweeper.settled == []
-    assert sweeper.metrics.registry.get_sample_value("ticketing_parked_requests") == 4
+def test_a_timer_sleeps_until_the_next_is_due(seconds: float | None, sleep: float) -> None:
+    assert nap(seconds) == sleep
 
 
-async def test_it_goes_on_while_there_is_more_than_it_takes_at_once() -> None:
-    full = (due(SWEEP_AT_ONCE), 2 * SWEEP_AT_ONCE, -1.0)
-    sweeper = Sweeper([full, full, (due(1), 1, -1.0)])
-    assert await sweeper._sweep() == SHORTEST_SLEEP_SECONDS  # noqa: SLF001
-    assert [len(keys) for keys in sweeper.settled] == [SWEEP_AT_ONCE, SWEEP_AT_ONCE, 1]
-
-
-async def test_what_others_hold_is_tried_again_a_little_later() -> None:
-    sweeper = Sweeper([(due(SWEEP_AT_ONCE), SWEEP_AT_ONCE, -1.0)], held=True)
-    assert await sweeper._sweep() == SHORTEST_SLEEP_SECONDS  # noqa: SLF001
-
-
-async def started(sweeper: Sweeper) -> Callable[[], Any]:
-    task = asyncio.create_task(sweeper.run())
-
-    async def stop() -> None:
-        task.cancel()
-        await asyncio.wait({task})
-
-    return stop
-
-
-async def test_a_customer_ends_its_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "LONGEST_SLEEP_SECONDS", 600.0)
-    nothing: Answer = ([], 0, None)
-    sweeper = Sweeper([nothing] * 4)
-    stop = await started(sweeper)
-    async with asyncio.timeout(20):
-        for _ in range(3):
-            await sweeper.asked.wait()
-            sweeper.asked.clear()
-            sweeper.wake()
-        await sweeper.asked.wait()
-    await stop()
+async def test_it_sweeps_again_when_the_next_is_due() -> None:
+    sweeper = Sweeper(0.0, -1.0, 0.0)
+    await stopped([repeat(sweeper, asyncio.Event(), dependencies())], sweeper.is_idle.wait)
 
 
 async def test_a_database_that_is_away_is_waited_for() -> None:
     away = asyncpg.ConnectionDoesNotExistError("gone")
-    sweeper = Sweeper([away, OSError("refused"), ([], 0, 600.0)])
-    stop = await started(sweeper)
-    async with asyncio.timeout(20):
-        while sweeper.answers:
-            sweeper.asked.clear()
-            await sweeper.asked.wait()
-    await stop()
+    sweeper = Sweeper(away, OSError("refused"), 0.0)
+    await stopped([repeat(sweeper, asyncio.Event(), dependencies())], sweeper.is_idle.wait)
 
 
-def test_portions_fit_into_memory_and_keep_the_order() -> None:
-    third = PORTION_BYTES // 3 + 1
-    parts = list(portions([*due(5, third), *due(1, 9 * PORTION_BYTES), *due(2, 1)]))
-    assert [len(part) for part in parts] == [2, 2, 1, 1, 2]
-    assert [key for part in parts for _, key in part] == ["0", "1", "2", "3", "4", "0", "0", "1"]
-    assert list(portions([])) == []
+async def test_a_customer_ends_the_sleep_of_what_waits_for_customers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sweeping, "LONGEST_SLEEP_SECONDS", 600.0)
+    parking, closing = Sweeper(*[None] * 3), Sweeper(None)
+    timers = nothing_to_sweep(monkeypatch, parking=parking, closing=closing)
+
+    async def three_customers() -> None:
+        for _ in range(3):
+            await parking.swept.wait()
+            parking.swept.clear()
+            timers.wake()
+        await parking.is_idle.wait()
+
+    await stopped([timers.run()], three_customers)
+    assert closing.answers == []
+    assert not closing.is_idle.is_set()
+
+
+async def test_a_backlog_of_one_keeps_no_other_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, free = Sweeper(), Sweeper(0.0, 0.0)
+    timers = nothing_to_sweep(monkeypatch, parking=busy, closing=free)
+    await stopped([timers.run()], free.is_idle.wait)
+
+
+async def test_the_end_of_one_is_the_end_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, other = Sweeper(ValueError("a bug")), Sweeper()
+    timers = nothing_to_sweep(monkeypatch, parking=other, closing=broken)
+    with pytest.raises(ExceptionGroup, match="unhandled") as ended:
+        await timers.run()
+    assert [str(each) for each in ended.value.exceptions] == ["a bug"]

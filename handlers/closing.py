@@ -1,0 +1,119 @@
+"""Resolved tickets close by themselves, once their tenant's days are over. No request asks for it.
+
+No actor did it either: a change that knows the ticket as it was before is not stale.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import asyncpg
+
+from db import closing, tickets
+from db.bulk import NULL, Row
+from db.closing import Key
+from handlers.batch import Handled
+from handlers.change_batch import ticket_of
+from handlers.change_facts import Cause, facts_of, status_step
+from handlers.life import Occasion, move_on
+from handlers.outcomes import Effect, Known
+from handlers.rows import Stamp, Written, instant
+from handlers.ticket import Ticket
+from handlers.write import write
+from schemas.vocabulary import SYSTEM_ACTOR
+
+CLOSED_COLUMNS: Final = (
+    "tenant_id",
+    "id",
+    "status",
+    "closed_at",
+    "sequence",
+    "last_change_at",
+    "updated_at",
+)
+"""What closing sets, after the key. The rest of the ticket is not written again."""
+
+
+class Closed(NamedTuple):
+    """A ticket as it is now, and its facts."""
+
+    ticket: Ticket
+    effects: Sequence[Effect]
+
+
+async def close_due(
+    connection: asyncpg.Connection, keys: Sequence[Key], *, copy_from: int
+) -> Handled:
+    """Close these tickets under their locks, looking again at each and at its tenant's days.
+
+    What somebody else holds, or is no longer due, is left out. copy_from: as `write` takes it.
+    """
+    found = [ticket_of(row) for row in await closing.lock(connection, sorted(keys))]
+    tenants = sorted({ticket.tenant_id for ticket in found})
+    now, outbox_id, days = await closing.open_write(connection, tenants)
+    closed = [
+        done
+        for ticket in found
+        if ticket.tenant_id in days
+        and (done := close_ticket(ticket, now, timedelta(days=days[ticket.tenant_id])))
+    ]
+    if closed:
+        known = Known(now, outbox_id)
+        await tickets.update(connection, CLOSED_COLUMNS, [_row(each.ticket) for each in closed])
+        written = Written(facts=_facts(closed, Stamp(known)))
+        await write(connection, written, known, copy_from=copy_from)
+    return Handled(
+        now=now,
+        decisions=[],
+        parties=[],
+        dead=[],
+        repeated=[],
+        outbox_id=outbox_id if closed else None,
+        closed=len(closed),
+    )
+
+
+def close_ticket(ticket: Ticket, now: datetime, stay: timedelta) -> Closed | None:
+    """The ticket closed, if it has been resolved for so long. Its time never goes back."""
+    move = move_on(Occasion.AUTO_CLOSE, ticket.status)
+    if move is None or ticket.resolved_at is None or now - ticket.resolved_at < stay:
+        return None
+    at = max(now, ticket.updated_at)
+    step = status_step(ticket, move, at, at)
+    cause = Cause(SYSTEM_ACTOR, None, None)
+    after, effects = facts_of([step], ticket, cause, at=at, now=at)
+    after.last_change_at = ticket.last_change_at or ticket.updated_at  # the last by an actor
+    return Closed(after, effects)
+
+
+def _facts(closed: Sequence[Closed], stamp: Stamp) -> list[Row]:
+    """As FACT_COLUMNS. No record caused them."""
+    return [
+        (
+            ticket.tenant_id,
+            ticket.id,
+            str(effect.sequence),
+            stamp.outbox_id,
+            effect.ce_type,
+            ticket.id,
+            ticket.number,
+            NULL,
+            NULL,
+            stamp.now,
+            effect.data,
+        )
+        for ticket, effects in closed
+        for effect in effects
+    ]
+
+
+def _row(ticket: Ticket) -> Row:
+    return (
+        ticket.tenant_id,
+        ticket.id,
+        ticket.status,
+        instant(ticket.closed_at),
+        str(ticket.sequence),
+        instant(ticket.last_change_at),
+        instant(ticket.updated_at),
+    )
