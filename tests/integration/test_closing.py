@@ -118,7 +118,7 @@ async def test_a_ticket_closes_when_its_tenants_days_are_over(stage: BatchStage)
 
 async def test_what_it_tells_and_leaves_behind(stage: BatchStage) -> None:
     await apply(stage, 0.5)
-    (ticket,) = await resolved(stage, 1, ago=1)
+    (ticket,) = await resolved(stage, 1, ago=1, context={"line": 7}, affected_services=["tv"])
     ((before,),) = await stage.ask("SELECT to_jsonb(t)::text FROM tickets t")
     await sweep(stage)
     ((after, closed_at),) = await stage.ask("SELECT to_jsonb(t)::text, closed_at FROM tickets t")

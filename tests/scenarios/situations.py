@@ -7,8 +7,9 @@ from confluent_kafka.admin import AdminClient
 
 from db.tables import NO_DEAD_LETTER_TOPIC
 from tests.integration.service_process import ServiceProcess
-from tests.scenarios.kill_run import MODULES, QUICK, Situation, tell_to_end
+from tests.scenarios.kill_run import MODULES, QUICK, Situation, leave, tell_to_end
 from tests.scenarios.messages import Message, customer, party_id, requested
+from tests.scenarios.resolved import close_after, resolve, until_none_is_resolved
 from tests.scenarios.world import World
 
 INTAKE = frozenset(
@@ -25,6 +26,8 @@ WRITING = frozenset(
 RELAY = frozenset(MODULES) - INTAKE - WRITING
 LARGE = "very long " * 1_000
 NOWHERE = "127.0.0.1:1"
+MANY_RESOLVED = 40
+"""More than there are awaits to die at."""
 
 
 async def send_everything(world: World, number: int) -> None:
@@ -180,6 +183,24 @@ async def leave_when_it_begins(_: World, service: ServiceProcess) -> None:
     await tell_to_end(service)
 
 
+async def let_a_ticket_fall_due(world: World, number: int) -> None:
+    """One of many resolved tickets has been so for longer than its tenant's policy leaves it so."""
+    if number == 0:
+        await resolve(world, *range(MANY_RESOLVED))
+        await close_after(world, days=1)
+    await world.ask(
+        """
+        UPDATE tickets SET resolved_at = now() - interval '2 days'
+         WHERE id = (SELECT id FROM tickets WHERE status = 'resolved' ORDER BY id LIMIT 1)
+        """
+    )
+
+
+async def leave_once_closed(world: World, service: ServiceProcess) -> None:
+    await until_none_is_resolved(world, longer_than_days=1)
+    await leave(world, service)
+
+
 SHORT_GRACE = {"UNKNOWN_CUSTOMER_GRACE_SECONDS": "0.2"}
 
 
@@ -266,6 +287,13 @@ SITUATIONS = (
         finish=leave_once_handled,
         arguments=("--role", "consumer"),
         modules=WRITING,
+    ),
+    Situation(
+        "resolved tickets close",
+        let_a_ticket_fall_due,
+        finish=leave_once_closed,
+        arguments=("--role", "timers", "--role", "relay"),
+        modules=frozenset({"consumer.timers", "consumer.closing"}),
     ),
     Situation(
         "more written than a round takes",
