@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 import asyncpg
@@ -103,10 +104,24 @@ def ticket_of(row: Any) -> Ticket:  # noqa: ANN401  a row of asyncpg's
     return ticket
 
 
-_LONG_NUMBER: Final = re.compile("[0-9]{19}")
+MOST_DIGITS: Final = 18
+"""Of an integer that orjson reads as what it is, whatever its digits."""
+
+_LONG_NUMBER: Final = re.compile(f"[0-9]{{{MOST_DIGITS + 1}}}")
 
 
 def _context(text: str) -> dict[str, Any]:
     """As it is stored, to be written again: orjson makes floats of integers beyond 64 bits."""
-    found: dict[str, Any] = (json if _LONG_NUMBER.search(text) else orjson).loads(text)
+    if not _LONG_NUMBER.search(text):
+        found: dict[str, Any] = orjson.loads(text)
+    else:
+        found = json.loads(text, parse_int=_whole)
     return found
+
+
+def _whole(digits: str) -> int | float:
+    """A whole number as its sender wrote it: PostgreSQL shows 1e300 with all its zeros."""
+    number = int(digits)
+    if len(digits) > MOST_DIGITS and Decimal(repr(float(number))) == number:
+        return float(number)
+    return number

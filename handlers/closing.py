@@ -99,7 +99,7 @@ def _facts(closed: Sequence[Closed], stamp: Stamp) -> list[Row]:
             ticket.number,
             NULL,
             NULL,
-            stamp.now,
+            instant(ticket.updated_at),
             effect.data,
         )
         for ticket, effects in closed

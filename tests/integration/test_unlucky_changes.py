@@ -7,12 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
+from db import policies
 from handlers.batch import Entry, handle
+from handlers.closing import close_due
 from handlers.identity import ticket_number
 from tests.integration.batch_stage import BatchStage, staged
 from tests.integration.test_changes import CUSTOMER, facts_of, opened
 from tests.records import asked, wanted
-from tests.scenarios.messages import ANNA, party_id
+from tests.scenarios.messages import ANNA, NORTH, party_id
 
 pytestmark = pytest.mark.integration
 
@@ -44,10 +46,21 @@ async def assert_whole(stage: BatchStage, ticket_id: str) -> None:
     facts = await facts_of(stage, ticket_id)
     row = await row_of(stage, ticket_id)
     assert [sequence for sequence, _, _ in facts] == list(range(1, row["sequence"] + 1))
-    told = [data["occurred_at"] for _, _, data in facts[1:]]
-    assert told == sorted(told)
-    written = [data["updated_at"] for _, _, data in facts[1:]]
-    assert [facts[0][2]["created_at"], *written] == sorted([facts[0][2]["created_at"], *written])
+    effective = [data["occurred_at"] for _, _, data in facts[1:]]
+    assert effective == sorted(effective)
+    (_, _, first), *rest = facts
+    written = [first["created_at"], *(data["updated_at"] for _, _, data in rest)]
+    assert written == sorted(written)
+    rows = await stage.ask(
+        "SELECT occurred_at, outbox_id FROM ticket_facts WHERE subject_id = $1 ORDER BY sequence",
+        ticket_id,
+    )
+    assert rows == sorted(rows)
+    assert [at.isoformat(timespec="microseconds") for at, _ in rows] == written
+    said = await stage.ask(
+        "SELECT created_at FROM ticket_messages WHERE ticket_id = $1 ORDER BY sequence", ticket_id
+    )
+    assert said == sorted(said)
 
 
 async def test_a_refusal_in_the_middle_leaves_the_others(stage: BatchStage) -> None:
@@ -182,6 +195,18 @@ async def test_a_change_keeps_the_numbers_of_a_context_that_it_does_not_touch(
     assert await stage.settle([same]) == ["unchanged"]
 
 
+async def test_a_context_of_short_numbers_stays_short(stage: BatchStage) -> None:
+    """PostgreSQL shows 1e300 with all its zeros."""
+    request = asked(1, 0, context={"wide": [1e300, -1e22, 5e-324] * 1_000})
+    await stage.settle([request])
+    changes: list[Entry] = [
+        wanted("assign", request.ticket_id, 0, assigned_team="a"),
+        wanted("set_fields", request.ticket_id, 1, fields={"context": {}}),
+    ]
+    assert await stage.settle(changes) == ["changed", "changed"]
+    assert await stage.count("ticket_facts WHERE length(data) > 32768") == 0
+
+
 async def test_no_change_takes_effect_before_the_last_or_after_now(stage: BatchStage) -> None:
     ticket = await opened(stage)
     batch: list[Entry] = [
@@ -244,3 +269,61 @@ async def test_a_request_that_another_worker_commits_meanwhile(stage: BatchStage
     batch: list[Entry] = [again, wanted("set_status", request.ticket_id, 0, status="waiting")]
     found = await stage.settle(batch)
     assert found == ["duplicate", "changed"]
+
+
+@pytest.mark.parametrize("copy_from", [1, NO_COPY])
+async def test_workers_that_open_the_same_tickets_lose_no_change(
+    stage: BatchStage, copy_from: int
+) -> None:
+    """One is first; the others wrote tickets already, and start again."""
+    requests = [asked(n, n) for n in range(8)]
+
+    def batch(worker: int) -> list[Entry]:
+        return [
+            *(asked(n, n, partition=worker) for n in range(8)),
+            *(
+                wanted("add_message", each.ticket_id, n, partition=worker, body=f"{worker}")
+                for n, each in enumerate(requests)
+            ),
+        ]
+
+    workers = [stage.batches(copy_from=copy_from) for _ in range(5)]
+    await asyncio.gather(*(each.settle(batch(n)) for n, each in enumerate(workers)))
+    assert stage.retries == 0
+    assert await stage.count("tickets") == 8
+    assert await stage.count("requests WHERE outcome = 'changed'") == 40
+    assert await stage.count("ticket_messages") == 48
+    for each in requests:
+        await assert_whole(stage, each.ticket_id)
+
+
+async def test_a_number_that_is_taken_sends_the_batch_around_again(stage: BatchStage) -> None:
+    """The ticket gets its next number; who names the first one means the ticket that has it."""
+    request, other = asked(1, 0), await opened(stage, 2)
+    taken = ticket_number(request.ticket_id)
+    await stage.ask("UPDATE tickets SET ticket_number = $1 WHERE id = $2", taken, other)
+    by_number: dict[str, Any] = {"ticket_number": taken}
+    batch: list[Entry] = [
+        request,
+        wanted("assign", request.ticket_id, 0, assigned_team="new"),
+        wanted("assign", None, 1, assigned_team="old", **by_number),
+    ]
+    assert await stage.settle(batch) == ["created", "changed", "changed"]
+    assert (await row_of(stage, request.ticket_id))["assigned_team"] == "new"
+    assert (await row_of(stage, other))["assigned_team"] == "old"
+    await assert_whole(stage, request.ticket_id)
+
+
+async def test_a_ticket_closes_by_itself_after_its_last_change(stage: BatchStage) -> None:
+    """Its timer began before an agent's note was committed, and closes it after that."""
+    ticket = await opened(stage)
+    async with stage.transaction() as connection:
+        await policies.add(connection, NORTH, 1, '{"settings": {"auto_close_days": 1}}')
+    await stage.settle([wanted("set_status", ticket, 0, status="resolved")])
+    await stage.ask("UPDATE tickets SET resolved_at = resolved_at - interval '2 days'")
+    async with stage.transaction() as slow:
+        note = wanted("add_message", ticket, 1, body="Called back.", is_internal=True)
+        await stage.settle([note])
+        handled = await close_due(slow, [(NORTH, ticket)], copy_from=NO_COPY)
+    assert handled.closed == 1
+    await assert_whole(stage, ticket)
