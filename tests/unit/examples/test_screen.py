@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 
 from consumer.audit import Report
 from consumer.cli.outcome import Story
+from db.ticket_reading import Fact
 from examples.demo import screen
 from examples.demo.burst import Latency, Measured
 from examples.demo.mixed import Row
@@ -32,6 +33,20 @@ def titled(title: str, outcome: Outcome | None = None, **told: object) -> Row:
     return row(json.dumps({"title": title}).encode(), outcome, **told)
 
 
+def changed(request_id: str, outcome: Outcome | None = None, **told: object) -> Row:
+    return row(json.dumps({"request_id": request_id}).encode(), outcome, **told)
+
+
+def fact(sequence: int, ce_type: str, cause: str, **changes: object) -> Fact:
+    values = {name: {"from": None, "to": value} for name, value in changes.items()}
+    return Fact(sequence, ce_type, NOW, cause, {"changes": values}, False, None)  # noqa: FBT003
+
+
+FACTS = (
+    fact(1, "ticket.created", "portal-1"),
+    fact(2, "ticket.escalated", "c-1", escalation_level=1, team="\x1b[1mnet", escalated_at="now"),
+    fact(3, "ticket.assigned", "c-1", assigned_to_user_id=None),
+)
 TICKET = {"ticket_number": NUMBER}
 ROWS = [
     titled("Modem restarts every night", Outcome.CREATED, ticket=TICKET),
@@ -73,6 +88,14 @@ PAGE: dict[str, RenderableType] = {
         "6f1c7e0a-5a3b-5c1d-9a57-0d2b7e6f3c11",
         {"ce_id": "b7f0d3de", "ce_subject": NUMBER},
         '{"title":"Right\\u202eleft","context":{"a":[1,2]}}',
+    ),
+    "life": screen.life(
+        [
+            ("Agent hands it on", changed("c-1", Outcome.CHANGED, facts=FACTS)),
+            ("Customer: make it urgent!", changed("c-2", Outcome.REJECTED, why="No\x1b[1m.")),
+            ("Resolved once more", changed("c-3", Outcome.UNCHANGED)),
+            ("Not decided yet", changed("c-4")),
+        ]
     ),
     "figures": screen.figures(
         Measured(20_000, 1.25, Latency(812.4, 1_201.96, 1_240), Latency(2.31, 3.2, 4.44))
