@@ -16,15 +16,13 @@ from db.bulk import Row
 from db.dead_letters import DeadLetter
 from db.parked import ParkedRequest
 from db.requests import DecidedElsewhere, Stretch
-from handlers.change_batch import Tickets, decide_changes
+from handlers.change_batch import Tickets, decide_changes, opened_elsewhere, opened_here
 from handlers.change_rows import add_changes
 from handlers.changes import ChangeRules
-from handlers.identity import ticket_number
 from handlers.knowledge import gather
 from handlers.outcomes import (
     Change,
     ChangeDecision,
-    Created,
     Decision,
     Duplicate,
     Known,
@@ -117,9 +115,9 @@ async def handle(
         living, more = _alive(changes, dead)
         repeats += more
         lost = [change for change in living if tickets.addressed(change) is None]
-        if not setting.check_numbers and _names(lost) & _opened_meanwhile(decisions, known):
-            raise DecidedElsewhere  # to lock it first, as every ticket that others see too
-        if opened := _opened(lost, decisions):
+        if lost and not setting.check_numbers and opened_elsewhere(lost, decisions, known):
+            raise DecidedElsewhere  # to lock them first, as every ticket that others see too
+        if lost and (opened := opened_here(lost, decisions)):
             await write_opened(connection, written, copy_from=setting.copy_from)
             await tickets.lock(connection, opened)
         changed = decide_changes(living, tickets, known, setting.rules, setting.change_rules)
@@ -174,43 +172,6 @@ def _alive(
         else:
             alive.append(request)
     return alive, repeats
-
-
-Name = tuple[str, str | None]
-"""A ticket's id or number, within its tenant."""
-
-
-def _opened(lost: Sequence[Change], decisions: Sequence[Decision]) -> list[Change]:
-    """Those of these changes whose tickets this very batch opens."""
-    if not lost:
-        return []
-    names = {
-        (each.request.tenant_id, name)
-        for each in decisions
-        if isinstance(each, Created)
-        for name in (each.request.ticket_id, each.ticket_number)
-    }
-    return [change for change in lost if _name(change) in names]
-
-
-def _opened_meanwhile(decisions: Sequence[Decision], known: Known) -> set[Name]:
-    """The tickets of requests that somebody else accepted, perhaps since tickets were locked."""
-    names: set[Name] = set()
-    for each in decisions:
-        if isinstance(each, Duplicate) and isinstance(each.request, Request):
-            tenant_id, ticket_id = each.request.tenant_id, each.request.ticket_id
-            prior = known.decided.get((tenant_id, each.request.request_key))
-            if prior is not None and prior.outcome is Outcome.CREATED:
-                names |= {(tenant_id, ticket_id), (tenant_id, ticket_number(ticket_id))}
-    return names
-
-
-def _names(changes: Iterable[Change]) -> set[Name]:
-    return {_name(change) for change in changes}
-
-
-def _name(change: Change) -> Name:
-    return change.tenant_id, change.message.ticket_id or change.message.ticket_number
 
 
 def _stretches(entries: Iterable[Entry]) -> list[Stretch]:

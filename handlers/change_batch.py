@@ -13,10 +13,21 @@ import orjson
 
 from db import tickets as locked
 from handlers.changes import ChangeRules, decide_change
-from handlers.outcomes import Change, Changed, ChangeDecision, Known, Rules
+from handlers.identity import ticket_number
+from handlers.outcomes import (
+    Change,
+    Changed,
+    ChangeDecision,
+    Created,
+    Decision,
+    Duplicate,
+    Known,
+    Request,
+    Rules,
+)
 from handlers.requests import Earlier, wrong_tenant
 from handlers.ticket import Ticket
-from schemas.vocabulary import ActorType, Priority, TicketStatus, TicketType
+from schemas.vocabulary import ActorType, Outcome, Priority, TicketStatus, TicketType
 
 
 class Tickets:
@@ -50,6 +61,40 @@ class Tickets:
         """As it is after a change: the next one is judged by it."""
         self._by_id[ticket.tenant_id, ticket.id] = ticket
         self._by_number[ticket.tenant_id, ticket.number] = ticket
+
+
+Name = tuple[str, str | None]
+"""A ticket's id or number, within its tenant."""
+
+
+def opened_here(lost: Sequence[Change], decisions: Sequence[Decision]) -> list[Change]:
+    """Those of these changes whose tickets this very batch opens."""
+    names = {
+        (each.request.tenant_id, name)
+        for each in decisions
+        if isinstance(each, Created)
+        for name in (each.request.ticket_id, each.ticket_number)
+    }
+    return [change for change in lost if _name(change) in names]
+
+
+def opened_elsewhere(lost: Sequence[Change], decisions: Sequence[Decision], known: Known) -> bool:
+    """Whether such a ticket belongs to a request of the batch that somebody else accepted first.
+
+    Perhaps that was after the tickets were locked. Who is around again has seen to it.
+    """
+    names: set[Name] = set()
+    for each in decisions:
+        if isinstance(each, Duplicate) and isinstance(each.request, Request):
+            tenant_id, ticket_id = each.request.tenant_id, each.request.ticket_id
+            prior = known.decided.get((tenant_id, each.request.request_key))
+            if prior is not None and prior.outcome is Outcome.CREATED:
+                names |= {(tenant_id, ticket_id), (tenant_id, ticket_number(ticket_id))}
+    return any(_name(change) in names for change in lost)
+
+
+def _name(change: Change) -> Name:
+    return change.tenant_id, change.message.ticket_id or change.message.ticket_number
 
 
 def decide_changes(

@@ -327,3 +327,40 @@ async def test_a_ticket_closes_by_itself_after_its_last_change(stage: BatchStage
         handled = await close_due(slow, [(NORTH, ticket)], copy_from=NO_COPY)
     assert handled.closed == 1
     await assert_whole(stage, ticket)
+
+
+@pytest.mark.parametrize("refused_before", [False, True])
+async def test_one_identity_for_two_tickets_counts_once(
+    stage: BatchStage, *, refused_before: bool
+) -> None:
+    """Each worker holds its own ticket, so they meet on the identity alone."""
+    first, second = await opened(stage, 1), await opened(stage, 2)
+    if refused_before:
+        refused = wanted("assign", first, 0, request_id="c", assigned_team="x", actor=...)
+        assert await stage.settle([refused]) == ["rejected"]
+    rival = wanted("assign", second, 1, partition=1, request_id="c", assigned_team="rival")
+
+    async def meanwhile(said: str) -> None:
+        if "UPDATE tickets" in said or "UPDATE requests" in said:
+            stage.watched.before = None
+            await stage.settle([rival])
+
+    stage.watched.before = meanwhile
+    late = wanted("assign", first, 2, request_id="c", assigned_team="late")
+    assert await stage.settle([late]) == ["duplicate"]
+    assert (await row_of(stage, first))["assigned_team"] is None
+    assert (await row_of(stage, second))["assigned_team"] == "rival"
+    assert await stage.settle([late, rival]) == ["duplicate", "duplicate"]
+    await assert_whole(stage, first)
+    await assert_whole(stage, second)
+
+
+async def test_no_identity_crosses_kinds_or_tenants(stage: BatchStage) -> None:
+    request = asked("x", 0)
+    south = asked("x", 1, tenant_id="south", customer_id=..., origin_type="platform")
+    change = wanted("assign", request.ticket_id, 0, request_id="request-x", assigned_team="a")
+    foreign = wanted(
+        "assign", south.ticket_id, 1, request_id="request-x", assigned_team="b", tenant_id="south"
+    )
+    found = await stage.settle([request, south, change, foreign])
+    assert found == ["created", "created", "changed", "changed"]
