@@ -8,11 +8,23 @@ import asyncpg
 import orjson
 
 from db import policies as stored
+from db.errors import Unworkable
 from handlers.outcomes import Request
 from handlers.routing import CompiledPolicy, compile_policy
 
 KEPT: Final = 1_000
 """Versions that are kept compiled. One never changes, so none is ever to be forgotten."""
+
+
+class PolicyUnreadable(Unworkable):
+    """Version {version} of {tenant_id}'s policy can't be understood. No request is to blame."""
+
+    def __init__(self, tenant_id: str, version: int) -> None:
+        super().__init__(
+            f"Version {version} of {tenant_id}'s policy can't be understood: it was not written by"
+            " `ticketing policy apply`, or by a newer program; apply a version that is valid here."
+        )
+
 
 Version = tuple[str, int, str]
 """A tenant's version, and when it was applied: another one, where a backup was restored."""
@@ -27,11 +39,18 @@ async def in_force(
     unseen = {each[:2]: each for each in versions if each not in _compiled}
     if unseen:
         for key, document in (await stored.read(connection, list(unseen))).items():
-            _compiled[unseen[key]] = compile_policy(orjson.loads(document))
+            _compiled[unseen[key]] = _understood(*key, document)
     found = {each[0]: _compiled[each] for each in versions if each in _compiled}
     while len(_compiled) > KEPT:
         _compiled.popitem(last=False)
     return found
+
+
+def _understood(tenant_id: str, version: int, document: str) -> CompiledPolicy:
+    try:
+        return compile_policy(orjson.loads(document))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise PolicyUnreadable(tenant_id, version) from error
 
 
 async def tiers_of(
