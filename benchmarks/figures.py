@@ -65,8 +65,8 @@ class Figures:
 MIXED_RATE = 500
 """Requests and changes per second."""
 
-_WARM_UP_TICKETS = 25_000
-"""Twice as many go through the broker before anything counts: the first such run is 15 % slower."""
+_WARM_UP_TICKETS = 60_000
+"""Twice as many go through the broker before anything counts: its compiler is busy until then."""
 
 _Measure = Callable[[Stack, Contestant, Sizes, Figures], None]
 
