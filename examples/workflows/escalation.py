@@ -27,6 +27,18 @@ REQUEST: Final[dict[str, Any]] = {
     "service_address": "12 Analytical Row, Anytown",
 }
 
+TO_PARTNER = Step(
+    "to_partner",
+    "4. Tenant to partner: level 1 (L2), and the partner is named.",
+    AGENT,
+    {
+        "change": "escalate",
+        "to": {"level": 1, "target_type": "partner", "partner_id": PARTNER["id"]},
+        "reason": "The cable in the street is theirs.",
+    },
+    facts=("ticket.escalated",),
+)
+
 STEPS: Final = (
     Step(
         "urgent",
@@ -45,17 +57,7 @@ STEPS: Final = (
         },
         refusal="partner_other_tenant",
     ),
-    Step(
-        "to_partner",
-        "4. Tenant to partner: level 1 (L2), and the partner is named.",
-        AGENT,
-        {
-            "change": "escalate",
-            "to": {"level": 1, "target_type": "partner", "partner_id": PARTNER["id"]},
-            "reason": "The cable in the street is theirs.",
-        },
-        facts=("ticket.escalated",),
-    ),
+    TO_PARTNER,
     Step(
         "partner_answers",
         "5. Now that the ticket is routed to it, the partner may answer: the first reply.",
