@@ -3,10 +3,15 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from devstack.databases import create_database, drop_database
 from devstack.stack import Stack, running
 from devstack.topics import delete_topics, random_prefix
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
+"""No test fails because the machine is busy."""
 
 
 @pytest.fixture(scope="session")

@@ -188,7 +188,11 @@ async def test_whatever_fails_nothing_is_lost_and_the_order_stands(
                 for fact in story
                 if fact.ce_type == ce_type and (subject, fact.sequence) not in held
             ]
-            assert published[topic, subject] == wanted
+            # One that a relay published just before it died may be held by the next, which reads
+            # other rows into one round, behind an older one that turns out to be refused.
+            found = [each for each in published[topic, subject] if (subject, each) not in held]
+            assert found == wanted
+            assert published[topic, subject] == sorted(published[topic, subject])
     for subject, sequence in held:
         assert any(fact.data == TOO_LONG for fact in stories[subject][:sequence])
     refused = {
