@@ -7,7 +7,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from handlers.facts import compact_json
+from handlers.facts import compact_json, utc
 from handlers.life import Deed, Move, moved
 from handlers.outcomes import Effect, NewMessage
 from handlers.ticket import Ticket
@@ -134,11 +134,6 @@ def same(one: object, other: object) -> bool:
             return Decimal(repr(number)) == whole  # as PostgreSQL keeps it
         case _:
             return one == other
-
-
-def utc(instant: datetime) -> str:
-    """RFC 3339, as facts write it. instant: in UTC."""
-    return instant.isoformat(timespec="microseconds")
 
 
 def _told(value: Any) -> Any:  # noqa: ANN401  any field of a ticket

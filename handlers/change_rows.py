@@ -1,53 +1,21 @@
 """Changes become rows: the ticket as it is now, a message, facts and the outcome."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
 
 from db.bulk import NULL, Row
-from handlers.facts import compact_json
-from handlers.outcomes import Changed, ChangeDecision, Duplicate, Known, Rejected, Unchanged
-from handlers.rows import (
-    Stamp,
-    Written,
-    instant,
-    json_list,
-    write_fact,
-    write_outcome,
-    write_rejected,
-)
+from handlers.change_facts import TOLD
+from handlers.facts import compact_json, utc
+from handlers.outcomes import Changed, ChangeDecision, Duplicate, Effect, Known, Rejected, Unchanged
+from handlers.rows import FactIdentity, Stamp, Written, write_fact, write_outcome, write_rejected
 from handlers.ticket import Ticket
 from schemas.vocabulary import Outcome
 
 CHANGED_COLUMNS: Final = (
-    "tenant_id",
-    "id",
-    "status",
-    "priority",
-    "target_type",
-    "partner_id",
-    "assigned_team",
-    "assigned_to_user_id",
-    "ticket_type",
-    "service_address",
-    "affected_services",
-    "device_serial_numbers",
-    "context",
-    "sla_due_date",
-    "first_response_due_at",
-    "first_response_at",
-    "resolved_at",
-    "closed_at",
-    "resolution_time_minutes",
-    "escalation_level",
-    "escalated_at",
-    "escalated_to_user_id",
-    "last_response_at",
-    "rating",
-    "rating_comment",
-    "sequence",
-    "last_change_sequence",
-    "last_change_at",
-    "updated_at",
+    *("tenant_id", "id"),
+    *TOLD,
+    *("last_response_at", "sequence", "last_change_sequence", "last_change_at", "updated_at"),
 )
 """What a change may set, after the key."""
 
@@ -69,8 +37,8 @@ def add_changes(written: Written, decisions: Sequence[ChangeDecision], known: Kn
 
 def _write_changed(written: Written, changed: Changed, stamp: Stamp) -> None:
     request, ticket, message = changed.request, changed.ticket, changed.message
-    changed_at = instant(ticket.updated_at)
-    written.changed[ticket.tenant_id, ticket.id] = _changed_row(ticket)
+    changed_at = utc(ticket.updated_at)
+    written.changed[ticket.tenant_id, ticket.id] = ticket_row(ticket, CHANGED_COLUMNS)
     if message is not None:
         written.messages.append(
             (
@@ -87,54 +55,30 @@ def _write_changed(written: Written, changed: Changed, stamp: Stamp) -> None:
             )
         )
     for effect in changed.effects:
-        fact = (ticket.id, str(effect.sequence), effect.ce_type, ticket.number, ticket.id)
-        write_fact(written, request, fact, effect.data, stamp, occurred_at=changed_at)
+        key = fact_of(ticket, effect)
+        write_fact(written, request, key, effect.data, stamp, occurred_at=changed_at)
     write_outcome(written, request, Outcome.CHANGED, NULL, stamp)
 
 
-def _changed_row(ticket: Ticket) -> Row:
-    return (
-        ticket.tenant_id,
-        ticket.id,
-        ticket.status,
-        ticket.priority,
-        ticket.target_type,
-        *map(
-            _text,
-            (
-                ticket.partner_id,
-                ticket.assigned_team,
-                ticket.assigned_to_user_id,
-                ticket.ticket_type,
-                ticket.service_address,
-            ),
-        ),
-        json_list(ticket.affected_services),
-        json_list(ticket.device_serial_numbers),
-        compact_json(ticket.context),
-        *map(
-            instant,
-            (
-                ticket.sla_due_date,
-                ticket.first_response_due_at,
-                ticket.first_response_at,
-                ticket.resolved_at,
-                ticket.closed_at,
-            ),
-        ),
-        _text(ticket.resolution_time_minutes),
-        str(ticket.escalation_level),
-        instant(ticket.escalated_at),
-        _text(ticket.escalated_to_user_id),
-        instant(ticket.last_response_at),
-        _text(ticket.rating),
-        _text(ticket.rating_comment),
-        str(ticket.sequence),
-        str(ticket.last_change_sequence),
-        instant(ticket.last_change_at),
-        instant(ticket.updated_at),
-    )
+def ticket_row(ticket: Ticket, columns: Iterable[str]) -> Row:
+    """These columns of a ticket. Its fields have the columns' names."""
+    return tuple([_cell(getattr(ticket, name)) for name in columns])
 
 
-def _text(value: str | int | None) -> str:
-    return NULL if value is None else str(value)
+def fact_of(ticket: Ticket, effect: Effect) -> FactIdentity:
+    """Which fact an effect is."""
+    return ticket.id, str(effect.sequence), effect.ce_type, ticket.number, ticket.id
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401  any field of a ticket
+    match value:
+        case None:
+            return NULL
+        case str():
+            return value
+        case datetime():
+            return utc(value)
+        case int():
+            return str(value)
+        case _:
+            return compact_json(value)

@@ -10,14 +10,16 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from db import closing, tickets
-from db.bulk import NULL, Row
+from db.bulk import Row
 from db.closing import Key
 from handlers.batch import Handled
 from handlers.change_batch import ticket_of
 from handlers.change_facts import Cause, facts_of, status_step
+from handlers.change_rows import fact_of, ticket_row
+from handlers.facts import utc
 from handlers.life import Occasion, move_on
 from handlers.outcomes import Effect, Known
-from handlers.rows import Stamp, Written, instant
+from handlers.rows import Stamp, Written, fact_row
 from handlers.ticket import Ticket
 from handlers.write import write
 from schemas.vocabulary import SYSTEM_ACTOR
@@ -59,7 +61,8 @@ async def close_due(
     ]
     if closed:
         known = Known(now, outbox_id)
-        await tickets.update(connection, CLOSED_COLUMNS, [_row(each.ticket) for each in closed])
+        rows = [ticket_row(each.ticket, CLOSED_COLUMNS) for each in closed]
+        await tickets.update(connection, CLOSED_COLUMNS, rows)
         written = Written(facts=_facts(closed, Stamp(known)))
         await write(connection, written, known, copy_from=copy_from)
     return Handled(
@@ -87,33 +90,15 @@ def close_ticket(ticket: Ticket, now: datetime, stay: timedelta) -> Closed | Non
 
 
 def _facts(closed: Sequence[Closed], stamp: Stamp) -> list[Row]:
-    """As FACT_COLUMNS. No record caused them."""
+    """No record caused them."""
     return [
-        (
+        fact_row(
             ticket.tenant_id,
-            ticket.id,
-            str(effect.sequence),
-            stamp.outbox_id,
-            effect.ce_type,
-            ticket.id,
-            ticket.number,
-            NULL,
-            NULL,
-            instant(ticket.updated_at),
+            fact_of(ticket, effect),
             effect.data,
+            stamp,
+            utc(ticket.updated_at),
         )
         for ticket, effects in closed
         for effect in effects
     ]
-
-
-def _row(ticket: Ticket) -> Row:
-    return (
-        ticket.tenant_id,
-        ticket.id,
-        ticket.status,
-        instant(ticket.closed_at),
-        str(ticket.sequence),
-        instant(ticket.last_change_at),
-        instant(ticket.updated_at),
-    )

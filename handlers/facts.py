@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -13,6 +14,11 @@ from schemas.vocabulary import ActorType, Kind, TicketStatus
 
 EMPTY_OBJECT: Final = "{}"
 EMPTY_LIST: Final = "[]"
+
+
+def utc(instant: datetime) -> str:
+    """RFC 3339, as facts and rows have it. instant: in UTC."""
+    return instant.isoformat(timespec="microseconds")
 
 
 def compact_json(value: object) -> str:
@@ -106,7 +112,7 @@ def ticket_rejected(rejected: Rejected, rejected_at: str) -> str:
 def _changer(change: Change) -> tuple[str, str | None] | None:
     """Who asked for a change; None where it is nobody, or of no type that we know."""
     actor = change.message.actor
-    if actor is None or actor.type not in set(ActorType):
+    if actor is None or not isinstance(actor.type, ActorType):
         return None
     return actor.type, actor.id
 

@@ -53,8 +53,9 @@ async def gather(
     if answer.policies:
         known.versions = {tenant: version for tenant, version, _ in answer.policies}
         known.policies = await in_force(connection, [(*each,) for each in answer.policies])
-        opening = [request for request in requests if isinstance(request, Request)]
-        known.tiers = await tiers_of(connection, opening, known.policies, known.customers)
+        known.tiers = await tiers_of(
+            connection, _opening(requests), known.policies, known.customers
+        )
     repeats = [
         (request.tenant_id, rejection_id(request.request_key, *_place(request)))
         for request in requests
@@ -64,8 +65,7 @@ async def gather(
     ]
     if repeats:
         known.rejections = await questions.rejections(connection, repeats)
-    opening = [request for request in requests if isinstance(request, Request)]
-    if check_numbers and opening:
+    if check_numbers and (opening := _opening(requests)):
         known.taken_numbers = await questions.taken_numbers(
             connection,
             [
@@ -76,6 +76,10 @@ async def gather(
         )
     dead = frozenset((row[0], row[1], row[2], row[3]) for row in answer.dead)
     return known, dead
+
+
+def _opening(requests: Sequence[Request | Change]) -> list[Request]:
+    return [request for request in requests if isinstance(request, Request)]
 
 
 def _place(request: Request | Change) -> tuple[str, int, int]:

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -16,6 +15,7 @@ from handlers.facts import (
     context_of,
     ticket_created,
     ticket_rejected,
+    utc,
 )
 from handlers.identity import first_message_id, rejection_id
 from handlers.outcomes import (
@@ -98,6 +98,9 @@ FACT_COLUMNS: Final = (
     "data",
 )
 
+FactIdentity: TypeAlias = tuple[str, str, str, str, str]
+"""Which fact: subject id, sequence, ce_type, ticket number, and the ticket's id, its Kafka key."""
+
 
 @dataclass(slots=True)
 class Written:
@@ -152,7 +155,7 @@ class Stamp:
     __slots__ = ("decided", "due", "now", "outbox_id")
 
     def __init__(self, known: Known) -> None:
-        self.now = known.now.isoformat(timespec="microseconds")
+        self.now = utc(known.now)
         self.outbox_id = str(known.outbox_id)
         self.due = due_dates(known.now)
         self.decided = known.decided
@@ -166,13 +169,7 @@ def _by_tenant_and_ticket(row: Row) -> tuple[str, str]:
     return row[2], row[0]
 
 
-def instant(value: datetime | None) -> str:
-    """A time, or none, as a value to write."""
-    return NULL if value is None else value.isoformat(timespec="microseconds")
-
-
-def json_list(values: Sequence[str]) -> str:
-    """A list of texts as JSON."""
+def _json_list(values: Sequence[str]) -> str:
     return orjson.dumps(values).decode() if values else EMPTY_LIST
 
 
@@ -203,8 +200,8 @@ def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
             NULL if message.partner_id is None else message.partner_id,
             NULL if message.ticket_type is None else message.ticket_type,
             NULL if message.service_address is None else message.service_address,
-            json_list(message.affected_services),
-            json_list(message.device_serial_numbers),
+            _json_list(message.affected_services),
+            _json_list(message.device_serial_numbers),
             context,
             NULL if message.group_key is None else message.group_key,
             NULL if message.requested_at is None else message.requested_at,
@@ -260,32 +257,40 @@ def write_rejected(written: Written, rejected: Rejected, stamp: Stamp) -> None:
 def write_fact(
     written: Written,
     request: Request | Change,
-    fact: tuple[str, str, str, str, str],
+    fact: FactIdentity,
     data: str,
     stamp: Stamp,
     *,
     occurred_at: str | None = None,
 ) -> None:
-    """Add a fact: subject id, sequence, ce_type, ticket number, and the ticket's id as its key.
-
-    occurred_at: where it is not the transaction's now.
-    """
-    subject_id, sequence, ce_type, number, ticket_id = fact
+    """Add a fact that a record caused. occurred_at: where it is not the transaction's now."""
     envelope = request.envelope
-    written.facts.append(
-        (
-            request.tenant_id,
-            subject_id,
-            sequence,
-            stamp.outbox_id,
-            ce_type,
-            ticket_id,
-            number,
-            envelope.id or request.message.request_id or NULL,
-            envelope.traceparent or NULL,
-            occurred_at or stamp.now,
-            data,
-        )
+    cause = (envelope.id or request.message.request_id or NULL, envelope.traceparent or NULL)
+    row = fact_row(request.tenant_id, fact, data, stamp, occurred_at or stamp.now, cause)
+    written.facts.append(row)
+
+
+def fact_row(  # noqa: PLR0917  once per ticket, where names would cost as much again
+    tenant_id: str,
+    fact: FactIdentity,
+    data: str,
+    stamp: Stamp,
+    occurred_at: str,
+    cause: tuple[str, str] = (NULL, NULL),
+) -> Row:
+    """A row of FACT_COLUMNS. cause: the causing event or request, and its traceparent."""
+    subject_id, sequence, ce_type, number, ticket_id = fact
+    return (
+        tenant_id,
+        subject_id,
+        sequence,
+        stamp.outbox_id,
+        ce_type,
+        ticket_id,
+        number,
+        *cause,
+        occurred_at,
+        data,
     )
 
 
