@@ -6,6 +6,7 @@ from handlers.batch import Broken
 from handlers.entries import TopicRole, read
 from handlers.outcomes import Request
 from handlers.record import StoredRecord
+from handlers.requests import routed
 from handlers.routing import CompiledPolicy, Routed
 from schemas.vocabulary import Kind
 
@@ -51,16 +52,4 @@ def tried(policy: CompiledPolicy, tenant_id: str | None, line: int, value: bytes
     tier = (message.__pydantic_extra__ or {}).get(TIER)
     if not isinstance(tier, str | None):
         raise Untried(f"{TIER}: is no text; expected the customer's tier, or nothing")
-    if message.assigned_team is not None:
-        return Trial(request, None)
-    routed = policy.route(
-        ticket_id=request.ticket_id,
-        ticket_type=message.ticket_type,
-        priority=message.priority,
-        customer_tier=tier,
-        service_address=message.service_address,
-        serials=message.device_serial_numbers,
-        title=message.title,
-        description=message.description,
-    )
-    return Trial(request, routed)
+    return Trial(request, routed(request, policy, tier))

@@ -23,7 +23,7 @@ from handlers.outcomes import (
 )
 from handlers.record import Record
 from handlers.routes import refusal
-from handlers.routing import Routed
+from handlers.routing import CompiledPolicy, Routed
 from schemas.ticket_change_requested import Escalate
 from schemas.vocabulary import REJECTION_MESSAGES, Outcome, RejectionCode
 
@@ -160,26 +160,25 @@ def _decide(
             ):
                 return _unknown_customer(request, known, rules)
     number = _free_number(request, earlier.taken_numbers)
-    if not known.policies:
+    policy = known.policies.get(tenant_id)
+    if policy is None:
         return Created(request, customer_id, number, unlisted)
-    routed = _route(request, customer_id, known)
-    version = None if routed is None else known.versions[tenant_id]
-    return Created(request, customer_id, number, unlisted, routed, version)
+    tier = None if customer_id is None else known.tiers.get((tenant_id, customer_id))
+    rule = routed(request, policy, tier)
+    version = None if rule is None else known.versions[tenant_id]
+    return Created(request, customer_id, number, unlisted, rule, version)
 
 
-def _route(request: Request, customer_id: str | None, known: Known) -> Routed | None:
-    """What the tenant's rules give a request that names no team itself."""
+def routed(request: Request, policy: CompiledPolicy, customer_tier: str | None) -> Routed | None:
+    """What the tenant's rules give a request, unless it names a team itself."""
     message = request.message
-    policy = known.policies.get(request.tenant_id)
-    if policy is None or message.assigned_team is not None:
+    if message.assigned_team is not None:
         return None
     return policy.route(
         ticket_id=request.ticket_id,
         ticket_type=message.ticket_type,
         priority=message.priority,
-        customer_tier=None
-        if customer_id is None
-        else known.tiers.get((request.tenant_id, customer_id)),
+        customer_tier=customer_tier,
         service_address=message.service_address,
         serials=message.device_serial_numbers,
         title=message.title,
