@@ -49,12 +49,12 @@ def as_read(rows: Iterable[Row], now: datetime) -> list[FactRow]:
             ce_type,
             ticket.encode(),
             None if number == NULL else number,
-            None if causation == NULL else causation,
+            None if cause == NULL else cause,
             None if trace == NULL else trace,
             now,
             data.encode(),
         )
-        for tenant, subject, sequence, _, ce_type, ticket, number, causation, trace, _, data in rows
+        for tenant, subject, sequence, _, ce_type, ticket, number, cause, trace, *_, data in rows
     ]
 
 

@@ -237,6 +237,8 @@ ticket_facts = Table(
     Column("ticket_number", Text),
     Column("causation_id", Text),
     Column("traceparent", Text),
+    # topic:partition:offset of the record that caused it, only where causation_id names nothing.
+    Column("record", Text),
     _at("occurred_at", nullable=False),
     Column("data", Text, nullable=False),
     PrimaryKeyConstraint("tenant_id", "subject_id", "sequence"),

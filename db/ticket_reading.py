@@ -89,7 +89,7 @@ SELECT sequence, sender_type, sender_id, body, attachments::text, is_internal, c
 """
 
 TIMELINE: Final = """
-SELECT f.sequence, f.ce_type, f.occurred_at, f.causation_id, f.data,
+SELECT f.sequence, f.ce_type, f.occurred_at, f.causation_id, f.record, f.data,
        EXISTS (SELECT FROM outbox o WHERE o.id = f.outbox_id) AS is_waiting, h.reason AS held_reason
   FROM ticket_facts f
   LEFT JOIN held_facts h ON h.tenant_id = f.tenant_id AND h.subject_id = f.subject_id
@@ -100,12 +100,17 @@ SELECT f.sequence, f.ce_type, f.occurred_at, f.causation_id, f.data,
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A fact with what became of it. data: as published. is_waiting: the relay has it to do."""
+    """A fact with what became of it. data: as published. is_waiting: the relay has it to do.
+
+    causation_id: the event or request that caused it; record: its place, where it has no such id.
+    Neither: a workflow's call without an id, or time.
+    """
 
     sequence: int
     ce_type: str
     occurred_at: datetime
     causation_id: str | None
+    record: str | None
     data: dict[str, Any]
     is_waiting: bool
     held_reason: str | None

@@ -33,6 +33,11 @@ def coordinates(record: Record) -> Coordinates:
     return record.topic, record.partition, record.offset, record.timestamp
 
 
+def place_of(record: Record) -> str:
+    """Where it stands, as operators write it (consumer.cli.place)."""
+    return f"{record.topic}:{record.partition}:{record.offset}"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
     """A record that was kept in the database: parked, or a dead letter."""

@@ -28,6 +28,7 @@ from handlers.outcomes import (
     Rejected,
     Request,
 )
+from handlers.record import place_of
 from handlers.sla.targets import due_dates
 from schemas.vocabulary import Kind, Outcome
 
@@ -94,12 +95,18 @@ FACT_COLUMNS: Final = (
     "ticket_number",
     "causation_id",
     "traceparent",
+    "record",
     "occurred_at",
     "data",
 )
 
 FactIdentity: TypeAlias = tuple[str, str, str, str, str]
 """Which fact: subject id, sequence, ce_type, ticket number, and the ticket's id, its Kafka key."""
+
+Cause: TypeAlias = tuple[str, str, str]
+"""The causing event or request, its traceparent, and the record where there is no id to name."""
+
+NO_CAUSE: Final = (NULL, NULL, NULL)
 
 
 @dataclass(slots=True)
@@ -264,10 +271,17 @@ def write_fact(
     occurred_at: str | None = None,
 ) -> None:
     """Add a fact that a record caused. occurred_at: where it is not the transaction's now."""
-    envelope = request.envelope
-    cause = (envelope.id or request.message.request_id or NULL, envelope.traceparent or NULL)
+    cause = _cause_of(request)
     row = fact_row(request.tenant_id, fact, data, stamp, occurred_at or stamp.now, cause)
     written.facts.append(row)
+
+
+def _cause_of(request: Request | Change) -> Cause:
+    envelope, record = request.envelope, request.record
+    trace = envelope.traceparent or NULL
+    if causation_id := envelope.id or request.message.request_id:
+        return causation_id, trace, NULL
+    return NULL, trace, NULL if record is None else place_of(record)
 
 
 def fact_row(  # noqa: PLR0917  once per ticket, where names would cost as much again
@@ -276,9 +290,9 @@ def fact_row(  # noqa: PLR0917  once per ticket, where names would cost as much 
     data: str,
     stamp: Stamp,
     occurred_at: str,
-    cause: tuple[str, str] = (NULL, NULL),
+    cause: Cause = NO_CAUSE,
 ) -> Row:
-    """A row of FACT_COLUMNS. cause: the causing event or request, and its traceparent."""
+    """A row of FACT_COLUMNS. cause: none where time alone brought it about."""
     subject_id, sequence, ce_type, number, ticket_id = fact
     return (
         tenant_id,

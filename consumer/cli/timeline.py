@@ -44,6 +44,8 @@ def _told(fact: Fact) -> Iterator[str]:
         yield f"reason: {shortened(data['reason'], MOST_SHOWN)}"
     if fact.causation_id is not None:
         yield f"cause: {fact.causation_id}"
+    if fact.record is not None:
+        yield f"cause: record {fact.record}"
 
 
 def _named(actor: Mapping[str, Any]) -> str:

@@ -263,6 +263,7 @@ def create_ticket_facts() -> None:
         text("ticket_number"),
         text("causation_id"),
         text("traceparent"),
+        text("record"),
         at("occurred_at", null=False),
         text("data", null=False),
         sa.PrimaryKeyConstraint("tenant_id", "subject_id", "sequence", name="pk_ticket_facts"),

@@ -121,6 +121,18 @@ def test_a_created_request_shows_its_ticket_and_facts(with_customer: Command) ->
     assert story["ticket"]["ticket_number"].startswith("TCK-")
 
 
+def test_a_record_without_an_id_is_named_as_the_cause(with_customer: Command) -> None:
+    with_customer.handle(request(request_id=None), request(request_id=None, target_type="platform"))
+    for offset, ce_type in enumerate(("ticket.created", "ticket.rejected")):
+        place = f"ticket.requested:0:{offset}"
+        page = with_customer("request", "show", "--record", place).page
+        assert f"  {1 - offset}  {ce_type}, TIME (AGE), waiting" in page
+        assert page[-1] == f"     cause: record {place}"
+        (story,) = with_customer("request", "show", "--record", place, "--json").json
+        (fact,) = story["facts"]
+        assert (fact["causation_id"], fact["record"]) == (None, place)
+
+
 def test_a_held_fact_says_why(with_customer: Command) -> None:
     with_customer.handle(request())
     with_customer.execute(

@@ -120,6 +120,35 @@ def test_a_ticket_shows_messages_due_dates_and_timeline(with_tickets: Command) -
     ]
 
 
+def test_a_timeline_tells_who_did_what_from_what_to_what_and_why(with_tickets: Command) -> None:
+    (ticket,) = with_tickets("ticket", "list", "--request-id", "b", "--json").json
+    number = ticket["ticket_number"]
+    agent = {"type": "tenant", "id": "agent-7"}
+    change = {"tenant_id": "north", "ticket_number": number, "actor": agent}
+    with_tickets.handle(
+        change | {"change": "assign", "assigned_team": "noc", "request_id": "c-1"},
+        change | {"change": "set_status", "status": "waiting"},
+        topic="ticket.change_requested",
+    )
+    page = with_tickets("ticket", "show", number).page
+    assert page[page.index("Timeline") :] == [
+        "Timeline",
+        "  1  ticket.created, TIME (AGE), waiting",
+        "     cause: b",
+        "  2  ticket.assigned, TIME (AGE), waiting",
+        "     by tenant agent-7",
+        "     assigned_team: nothing to noc",
+        "     cause: c-1",
+        "  3  ticket.status_changed, TIME (AGE), waiting",
+        "     by tenant agent-7",
+        "     status: open to waiting",
+        "     cause: record ticket.change_requested:0:1",
+    ]
+    timeline = with_tickets("ticket", "show", number, "--json").json["timeline"]
+    causes = [(fact["causation_id"], fact["record"]) for fact in timeline]
+    assert causes == [("b", None), ("c-1", None), (None, "ticket.change_requested:0:1")]
+
+
 @pytest.mark.parametrize(
     ("change", "verdict"),
     [

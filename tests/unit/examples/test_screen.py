@@ -39,7 +39,7 @@ def changed(request_id: str, outcome: Outcome | None = None, **told: object) -> 
 
 def fact(sequence: int, ce_type: str, cause: str, **changes: object) -> Fact:
     values = {name: {"from": None, "to": value} for name, value in changes.items()}
-    return Fact(sequence, ce_type, NOW, cause, {"changes": values}, False, None)  # noqa: FBT003
+    return Fact(sequence, ce_type, NOW, cause, None, {"changes": values}, False, None)  # noqa: FBT003
 
 
 FACTS = (

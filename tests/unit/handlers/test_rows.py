@@ -103,6 +103,7 @@ def test_a_created_ticket_is_a_row_in_each_table() -> None:
         "ticket_number": ticket_number(request.ticket_id),
         "causation_id": "request-3",
         "traceparent": None,
+        "record": None,
         "occurred_at": now,
     }
     columns = named(TICKET_COLUMNS, ticket)
@@ -117,6 +118,19 @@ def test_the_event_that_caused_a_fact_is_named() -> None:
     (fact,) = written(asked(headers=headers)).facts
     found = named(FACT_COLUMNS, fact)
     assert (found["causation_id"], found["traceparent"]) == ("e-1", trace)
+    assert found["record"] is None
+
+
+def test_a_record_is_named_where_there_is_no_id_to_name() -> None:
+    of_opened, of_refused = written(
+        asked(1, 42, partition=3, request_id=...), asked(2, 43, request_id=..., **FORBIDDEN)
+    ).facts
+    opened, refused = named(FACT_COLUMNS, of_opened), named(FACT_COLUMNS, of_refused)
+    assert (opened["causation_id"], opened["record"]) == (None, "ticket.requested:3:42")
+    assert (refused["causation_id"], refused["record"]) == (None, "ticket.requested:0:43")
+    call = asked(request_id=...)._replace(record=None)  # the library face's
+    (fact,) = written(call).facts
+    assert named(FACT_COLUMNS, fact)["record"] is None
 
 
 def test_a_rejection_is_a_fact_of_its_own_and_no_ticket() -> None:
