@@ -7,6 +7,7 @@ from typing import Final
 import asyncpg
 import structlog
 
+from consumer.metrics import Metrics
 from consumer.transaction import transaction
 from consumer.writes import Writes
 from db import closing
@@ -23,8 +24,11 @@ log = structlog.get_logger()
 class Closing:
     """Closes what is due; any number of processes may do so at once."""
 
-    def __init__(self, *, pool: asyncpg.Pool, writes: Writes, copy_from: int) -> None:
+    def __init__(
+        self, *, pool: asyncpg.Pool, metrics: Metrics, writes: Writes, copy_from: int
+    ) -> None:
         self._pool = pool
+        self._metrics = metrics
         self._writes = writes
         self._copy_from = copy_from
 
@@ -48,6 +52,7 @@ class Closing:
 
         handled = await self._writes.write(work)
         if handled.closed:
+            self._metrics.tickets_closed.inc(handled.closed)
             seconds = round(perf_counter() - started, 4)
             log.info("tickets.closed", tickets=handled.closed, seconds=seconds)
         return handled.closed

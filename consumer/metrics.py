@@ -87,6 +87,9 @@ class Metrics:
         self.parked_requests = self._gauge(
             "parked_requests", "Requests that wait for their customer."
         )
+        self.tickets_closed = self._counter(
+            "tickets_closed", "Resolved tickets closed because their tenant's days were over."
+        )
         self.dependency_up = self._gauge(
             "dependency_up", "1 where it answers, 0 where it doesn't.", "dependency"
         )

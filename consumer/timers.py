@@ -41,7 +41,9 @@ class Timers:
         self.parking = Parking(
             pool=pool, metrics=metrics, telling=telling, writes=writes, setting=setting, read=read
         )
-        self.closing = Closing(pool=pool, writes=writes, copy_from=setting.copy_from)
+        self.closing = Closing(
+            pool=pool, metrics=metrics, writes=writes, copy_from=setting.copy_from
+        )
         self._parties_changed = asyncio.Event()
 
     def wake(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from consumer.closing import Closing
 from consumer.handover import Handover
+from consumer.metrics import Metrics
 from consumer.wakeups import Wakeups
 from consumer.writes import Writes
 from db import policies
@@ -41,13 +42,12 @@ async def stage(module_database: str) -> AsyncIterator[BatchStage]:
         yield ready
 
 
-def closer(stage: BatchStage) -> Closing:
+async def sweep(stage: BatchStage, metrics: Metrics | None = None) -> float | None:
     writes = Writes(stage.watched, Wakeups(), Handover())
-    return Closing(pool=stage.watched, writes=writes, copy_from=COPY_FROM)
-
-
-async def sweep(stage: BatchStage) -> float | None:
-    return await closer(stage).sweep()
+    closer = Closing(
+        pool=stage.watched, metrics=metrics or Metrics(), writes=writes, copy_from=COPY_FROM
+    )
+    return await closer.sweep()
 
 
 async def apply(stage: BatchStage, days: float | None, tenant_id: str = NORTH) -> None:
@@ -289,6 +289,32 @@ async def test_a_customers_message_that_comes_second_is_refused(stage: BatchStag
     assert await statuses(stage) == {ticket: "closed"}
     rows = await stage.ask("SELECT code FROM requests WHERE outcome = 'rejected'")
     assert [row[0] for row in rows] == ["ticket_closed"]
+
+
+async def test_what_is_closed_is_counted_once_it_is_committed(
+    stage: BatchStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer.closing.PORTION", 2)
+    metrics = Metrics()
+    await apply(stage, 1)
+    await resolved(stage, *range(5), ago=2)
+
+    def counted() -> float | None:
+        return metrics.registry.get_sample_value("ticketing_tickets_closed_total")
+
+    async def cut_off_before_the_second_commit(said: str) -> None:
+        commits.append("COMMIT" in said)
+        if sum(commits) == 4:  # each portion is looked for in a transaction of its own
+            raise ConnectionResetError
+
+    commits: list[bool] = []
+    stage.watched.before = cut_off_before_the_second_commit
+    with pytest.raises(ConnectionResetError):
+        await sweep(stage, metrics)
+    stage.watched.before = None
+    assert counted() == 2 == len(await closings(stage))
+    await sweep(stage, metrics)
+    assert counted() == 5 == len(await closings(stage))
 
 
 async def test_its_number_is_taken_after_its_locks(stage: BatchStage) -> None:

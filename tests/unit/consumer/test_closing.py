@@ -5,6 +5,7 @@ from typing import Any
 
 from consumer.closing import Closing
 from consumer.handover import Handover
+from consumer.metrics import Metrics
 from consumer.wakeups import Wakeups
 from consumer.writes import Writes
 from db.closing import Key, Look
@@ -18,7 +19,7 @@ class Closer(Closing):
     def __init__(self, *answers: Look, held: bool = False) -> None:
         nowhere: Any = None
         writes = Writes(nowhere, Wakeups(), Handover())
-        super().__init__(pool=nowhere, writes=writes, copy_from=80)
+        super().__init__(pool=nowhere, metrics=Metrics(), writes=writes, copy_from=80)
         self.answers = list(answers)
         self.held = held
         self.closed: list[Key] = []
