@@ -6,32 +6,24 @@ over, since its writer is there to mend it.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    StringConstraints,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from schemas.calendar import Calendar
 from schemas.fields import Item, PriorityWord, Team, TenantId, TicketTypeWord, UserId
 from schemas.matching import glob_problem, words
+from schemas.policy_parts import EscalationLevel, Name, OneOrMore, Part, TierName, field_names
+from schemas.sla_policy import SLA_POLICY, SlaPolicy
 
 REOPEN_DAYS: Final = 7
 """How long after its resolution a ticket may be reopened, where the tenant has not said."""
 
-HIGHEST_LEVEL: Final = 99
 MOST_DAYS: Final = 3_650
 GLOB: Final = "a shell glob of 1 to 255 characters with *, ?, [a-z] or [!a-z], or a list of them"
 STEP: Final = "an object with level, and perhaps team and user"
 RULE: Final = "an object with name, when and then"
-
-T = TypeVar("T")
 
 
 class Strategy(StrEnum):
@@ -39,11 +31,6 @@ class Strategy(StrEnum):
 
     NONE = "none"
     SPREAD = "spread"
-
-
-def _listed(value: object) -> object:
-    """One value for a list of one."""
-    return value if value is None or isinstance(value, list | tuple | dict) else [value]
 
 
 def _is_glob(text: str) -> str:
@@ -68,7 +55,6 @@ def _off(value: object) -> object:
     return None if value == "off" else value
 
 
-OneOrMore = Annotated[tuple[T, ...], Field(min_length=1, max_length=100), BeforeValidator(_listed)]
 Pattern = Annotated[
     str,
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=255),
@@ -80,15 +66,6 @@ Keyword = Annotated[
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=100),
     AfterValidator(_has_words),
     Field(description="one or several words of up to 100 characters, or a list of such texts"),
-]
-TierName = Annotated[
-    str,
-    StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=100),
-    Field(description="text of 1 to 100 characters, or a list of such texts"),
-]
-TeamName = Annotated[
-    str,
-    StringConstraints(strict=True, min_length=1, max_length=100, pattern=r"^(?s:\S|\S.*\S)$"),
 ]
 Days = Annotated[
     float,
@@ -111,20 +88,6 @@ DaysOrOff = Annotated[
     BeforeValidator(_off),
     Field(description=f"a number of days above 0 and up to {MOST_DAYS:,}, or off"),
 ]
-EscalationLevel = Annotated[
-    int,
-    Field(strict=True, ge=1, le=HIGHEST_LEVEL, description=f"an integer from 1 to {HIGHEST_LEVEL}"),
-]
-
-
-class Part(BaseModel):
-    """An object of a policy."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _names(part: type[Part]) -> str:
-    return ", ".join(part.model_fields)
 
 
 class When(Part):
@@ -166,8 +129,8 @@ class Rule(Part):
     """One rule; the first that matches a request decides."""
 
     name: Item
-    when: Annotated[When, Field(description=f"an object with any of {_names(When)}")]
-    then: Annotated[Then, Field(description=f"an object with any of {_names(Then)}")]
+    when: Annotated[When, Field(description=f"an object with any of {field_names(When)}")]
+    then: Annotated[Then, Field(description=f"an object with any of {field_names(Then)}")]
 
 
 class Settings(Part):
@@ -178,7 +141,7 @@ class Settings(Part):
 
 
 class Policy(Part):
-    """The whole document. SLA policies and calendars will be fields beside these."""
+    """The whole document."""
 
     tenant_id: TenantId | None = None
     settings: Annotated[
@@ -186,7 +149,7 @@ class Policy(Part):
     ] = Settings()
     teams: Annotated[
         Mapping[
-            TeamName,
+            Name,
             Annotated[tuple[UserId, ...], Field(max_length=1_000)],
         ],
         Field(
@@ -199,14 +162,37 @@ class Policy(Part):
         tuple[Annotated[Rule, Field(description=RULE)], ...],
         Field(max_length=1_000, description=f"a list of rules, each {RULE}"),
     ] = ()
+    calendars: Annotated[
+        Mapping[Name, Calendar],
+        Field(
+            max_length=100,
+            description="an object of calendars: a name of 1 to 100 characters for each, and an"
+            f" object with {field_names(Calendar)}",
+        ),
+    ] = {}
+    sla: Annotated[
+        tuple[Annotated[SlaPolicy, Field(description=SLA_POLICY)], ...],
+        Field(max_length=1_000, description=f"a list of SLA policies, each {SLA_POLICY}"),
+    ] = ()
 
     @property
     def document(self) -> dict[str, Any]:
-        """What is kept of it, defaults included: what a version means must not change with them."""
-        return {
+        """What is kept of it, defaults included: what a version means must not change with them.
+
+        Calendars and SLA policies only where there are any: versions older than these have none.
+        """
+        kept = {
             "settings": self.settings.model_dump(mode="json"),
             "teams": {name: list(members) for name, members in self.teams.items()},
             "routing": [
                 rule.model_dump(mode="json", exclude_defaults=True) for rule in self.routing
             ],
         }
+        if self.calendars:
+            kept["calendars"] = {
+                name: calendar.model_dump(mode="json", exclude_defaults=True)
+                for name, calendar in self.calendars.items()
+            }
+        if self.sla:
+            kept["sla"] = [policy.document for policy in self.sla]
+        return kept

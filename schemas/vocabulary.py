@@ -92,6 +92,21 @@ class SlaMetric(StrEnum):
     RESOLUTION = "resolution"
 
 
+class PauseReason(StrEnum):
+    """Why a clock may stand still. It runs while it has none of those that count for it."""
+
+    WAITING_FOR_CUSTOMER = "waiting_for_customer"
+    WAITING_FOR_PARTNER = "waiting_for_partner"
+    SCHEDULED_VISIT = "scheduled_visit"
+
+
+class Reopening(StrEnum):
+    """What becomes of a ticket's clocks when it is reopened."""
+
+    NEW_CYCLE = "new_cycle"
+    CONTINUE = "continue"
+
+
 class Kind(StrEnum):
     """What a record asks for."""
 

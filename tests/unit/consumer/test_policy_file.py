@@ -88,7 +88,7 @@ def test_words_mean_what_people_expect(text: str, value: object) -> None:
             "tenant: acme",
             (
                 "1: tenant: is no field here; expected one of tenant_id,"
-                " settings, teams, routing; did you mean tenant_id?"
+                " settings, teams, routing, calendars, sla; did you mean tenant_id?"
             ),
         ),
         ("  noc: [anna]", "  noc:\n    - anna\n    - anna", "6: teams.noc[1]: is 'anna' again;"),

@@ -242,14 +242,17 @@ def test_a_faulty_rule_is_told_in_one_sentence(fields: dict[str, object], senten
     [
         (
             None,
-            "policy: is null; expected an object with any of tenant_id, settings, teams, routing",
+            (
+                "policy: is null; expected an object with any of tenant_id, settings, teams,"
+                " routing, calendars, sla"
+            ),
         ),
         ([], "policy: is a list without entries; expected an object with any of"),
         (
             {"tenant": "a"},
             (
                 "tenant: is no field here; expected one of tenant_id, settings, teams,"
-                " routing; did you mean tenant_id?"
+                " routing, calendars, sla; did you mean tenant_id?"
             ),
         ),
         ({"tenant_id": "a b"}, "tenant_id: is 'a b'; expected 1 to 255 of the characters"),
