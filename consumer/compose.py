@@ -49,6 +49,10 @@ log = structlog.get_logger()
 BATCHES_IN_FLIGHT = 2
 """While the database writes one, the next is decided."""
 
+SWEEP_END_SECONDS = 5.0
+"""How long the relay's last round waits for a sweep that was told to stop: some milliseconds, where
+the database answers."""
+
 
 async def _pool(settings: Settings) -> asyncpg.Pool:
     return await open_pool(
@@ -254,7 +258,8 @@ class Machine:
                 self.intake.stop()
                 await asyncio.wait({intake})
             if timers is not None:
-                timers.cancel()
+                timers.cancel()  # its commit may be under way: then it has facts for the relay
+                await asyncio.wait({timers}, timeout=SWEEP_END_SECONDS)
             if self.relay is not None and relay is not None:
                 self.relay.stop()
                 await asyncio.wait({relay})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from consumer import compose
 from consumer.compose import Machine, Outside, _setting, run
 from consumer.dependencies import Dependencies
 from consumer.health import Health
@@ -46,6 +47,10 @@ class Diary(Happenings):
         self.lines.append(line)
         self.note()
 
+    @property
+    def ends(self) -> list[str]:
+        return [line for line in self.lines if line.endswith(("ends", "ended"))]
+
 
 @dataclass
 class Part:
@@ -55,6 +60,7 @@ class Part:
     name: str
     error: Exception | None = None
     is_stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
     is_caught_up: bool = True
 
     async def run(self, *_: object) -> None:
@@ -64,6 +70,8 @@ class Part:
         try:
             await self.is_stopping.wait()
         finally:
+            self.diary.write(f"{self.name} ends")
+            await self.may_end.wait()
             self.diary.write(f"{self.name} ended")
 
     def stop(self) -> None:
@@ -77,7 +85,9 @@ def machine_of(diary: Diary, **errors: Exception) -> Machine:
     """A machine of parts that do nothing but note what is done to them."""
     made = machine()
     for name in ("intake", "relay", "timers", "party_progress"):
-        setattr(made, name, Part(diary, name, errors.get(name)))
+        part = Part(diary, name, errors.get(name))
+        part.may_end.set()
+        setattr(made, name, part)
     return made
 
 
@@ -94,9 +104,42 @@ async def test_it_stops_taking_in_before_it_stops_publishing() -> None:
         await diary.until(lambda: len(diary.lines) == 3)
         shutdown.request("a test")
         await running
-    ended = [line for line in diary.lines if line.endswith("ended")]
-    assert ended[0] == "intake ended"
-    assert sorted(ended) == ["intake ended", "relay ended", "timers ended"]
+    assert diary.ends == [
+        *("intake ends", "intake ended", "timers ends", "timers ended"),
+        *("relay ends", "relay ended"),
+    ]
+
+
+async def test_a_sweep_in_flight_is_over_before_the_relays_last_round() -> None:
+    timers = Part(diary := Diary(), "timers")
+    made: Any = machine_of(diary)
+    made.timers = timers
+    async with Shutdown(20) as shutdown:
+        running = asyncio.create_task(work(made, shutdown))
+        await diary.until(lambda: len(diary.lines) == 3)
+        shutdown.request("a test")
+        await diary.until(lambda: "timers ends" in diary.lines)
+        assert not made.relay.is_stopping.is_set()
+        timers.may_end.set()
+        await running
+    assert diary.ends[-3:] == ["timers ended", "relay ends", "relay ended"]
+
+
+async def test_a_sweep_that_does_not_end_does_not_keep_the_relay_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compose, "SWEEP_END_SECONDS", 0.01)
+    timers = Part(diary := Diary(), "timers")
+    made: Any = machine_of(diary)
+    made.timers = timers
+    async with Shutdown(20) as shutdown:
+        running = asyncio.create_task(work(made, shutdown))
+        await diary.until(lambda: len(diary.lines) == 3)
+        shutdown.request("a test")
+        await diary.until(lambda: "relay ended" in diary.lines)
+        assert "timers ended" not in diary.lines
+        timers.may_end.set()
+        await running
 
 
 @pytest.mark.parametrize("name", ["intake", "relay", "timers"])
