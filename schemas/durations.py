@@ -30,7 +30,7 @@ class NoDuration(ValueError):
 def parsed(text: str) -> timedelta:
     """What a text such as `3h30m` means. Raises NoDuration."""
     if _HAS_DAYS.search(text):
-        raise NoDuration("has days, which differ in business hours")
+        raise NoDuration("has days, whose business hours differ")
     found = _PARTS.fullmatch(text)
     if found is None or not any(found.groups()):
         raise NoDuration

@@ -1,7 +1,7 @@
 """What a field accepts, in words: read from the descriptions of the types that check it."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from types import NoneType
 from typing import Any, Final, TypeVar, get_args, get_origin
 
@@ -19,7 +19,7 @@ def accepted_form(model: type[BaseModel], path: Sequence[Step]) -> str:
     form, holder, annotation = OBJECT, model, None
     for step in path:
         if isinstance(step, int):
-            annotation = _found(annotation, _item)
+            annotation = _found(annotation, partial(_item, step))
             form = _found(annotation, _described) or form
         else:
             field = fields_on_the_wire(holder).get(step)
@@ -67,8 +67,13 @@ def _model(annotation: object) -> type[BaseModel] | None:
     return None
 
 
-def _item(annotation: object) -> object | None:
-    return get_args(annotation)[0] if get_origin(annotation) is tuple else None
+def _item(index: int, annotation: object) -> object | None:
+    """What a list may hold at this place: the same everywhere, or of a pair one after the other."""
+    if get_origin(annotation) is not tuple:
+        return None
+    items = get_args(annotation)
+    found: object = items[0 if items[-1] is ... else min(index, len(items) - 1)]
+    return found
 
 
 def is_nullable(field: FieldInfo) -> bool:

@@ -1,37 +1,30 @@
 """What is wrong with a policy: every fault at once, in words for whoever wrote it."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.calendar import Calendar
 from schemas.forms import Step, accepted_form, fields_on_the_wire, model_of
 from schemas.policy import Policy, Rule, Strategy
-from schemas.problems import kind_of, written
+from schemas.policy_fault import (
+    Fault,
+    Path,
+    choice,
+    nearest,
+    repeated,
+    repeated_names,
+    unknown_team,
+)
+from schemas.problems import kind_of
+from schemas.sla_policy_check import sla_contradictions
 
-MOST_NAMED: Final = 12
 LONGEST_SHOWN: Final = 60
 OBJECT: Final = f"an object with any of {', '.join(Policy.model_fields)}"
 KEY: Final = "[key]"
 """pydantic's last step on the way to the name of an entry, not to its value."""
-
-
-class Fault(NamedTuple):
-    """{path}: {problem}; expected {accepted_form}. nearest: what was probably meant."""
-
-    path: tuple[Step, ...]
-    problem: str
-    accepted_form: str
-    nearest: str | None = None
-
-    @property
-    def message(self) -> str:
-        hint = f"; did you mean {self.nearest}?" if self.nearest else ""
-        return (
-            f"{written(self.path) or 'policy'}: {self.problem}; expected {self.accepted_form}{hint}"
-        )
 
 
 def judge(document: object) -> Policy | list[Fault]:
@@ -52,15 +45,19 @@ def _is_echo(detail: ErrorDetails) -> bool:
 def _fault(detail: ErrorDetails) -> Fault:
     path = tuple(step for step in detail["loc"] if step != KEY)
     form, context = _form(path), detail.get("ctx", {})
-    problem, nearest = _shown(detail["input"]), None
+    problem, meant = _shown(detail["input"]), None
     match detail["type"]:
         case "extra_forbidden":
             names = list(fields_on_the_wire(_holder(path)))
-            problem, form, nearest = "is no field here", _choice(names), _nearest(path[-1], names)
+            problem, form, meant = "is no field here", choice(names), nearest(path[-1], names)
         case "missing":
             problem = "is missing"
-        case "glob" | "keyword":
+        case "glob" | "keyword" | "duration" | "no_date" if detail["msg"]:
             problem += f" and {detail['msg']}"
+        case "conflict":
+            problem = detail["msg"]
+        case "timezone":
+            meant = context["nearest"]
         case "string_type" if isinstance(detail["input"], int | float):
             form += "; such a value needs quotes here"
         case "string_too_long":
@@ -69,10 +66,10 @@ def _fault(detail: ErrorDetails) -> Fault:
             problem = f"has {context['actual_length']:,} entries"
             form = f"at most {context['max_length']:,} of them"
         case "enum":  # its words come as text: 'low', 'normal' or 'high'
-            nearest = _nearest(detail["input"], str(context["expected"]).split("'")[1::2])
+            meant = nearest(detail["input"], str(context["expected"]).split("'")[1::2])
         case _:
             pass
-    return Fault(path, problem, form, nearest)
+    return Fault(path, problem, form, meant)
 
 
 def _form(path: Sequence[Step]) -> str:
@@ -81,6 +78,8 @@ def _form(path: Sequence[Step]) -> str:
             return OBJECT
         case ["teams", _, _]:
             return "a user id, text of 1 to 255 characters"
+        case ["calendars", _, *within] if within:
+            return accepted_form(Calendar, within)
         case _:
             return accepted_form(Policy, path)
 
@@ -88,6 +87,11 @@ def _form(path: Sequence[Step]) -> str:
 def _holder(path: Sequence[Step]) -> type[BaseModel]:
     """The model whose field the last step of this path would be."""
     holder: type[BaseModel] = Policy
+    match path:
+        case ["calendars", _, *within] if within:  # whose names are those of no fields
+            holder, path = Calendar, within
+        case _:
+            pass
     for step in path[:-1]:
         field = fields_on_the_wire(holder).get(str(step))
         holder = (field and model_of(field)) or holder
@@ -114,27 +118,22 @@ def _shown(value: object) -> str:
 def _contradictions(policy: Policy) -> Iterator[Fault]:
     """What no field can know alone."""
     for team, members in policy.teams.items():
-        for index in _repeated(members):
+        for index in repeated(members):
             yield Fault(("teams", team, index), f"is {members[index]!r} again", "each member once")
-    names = [rule.name for rule in policy.routing]
-    for index in _repeated(names):
-        yield Fault(
-            ("routing", index, "name"),
-            f"is {names[index]!r}, as in an earlier rule",
-            "a name of its own",
-        )
+    yield from repeated_names([rule.name for rule in policy.routing], ("routing",), "rule")
     for index, rule in enumerate(policy.routing):
         yield from _wrong_with(rule, ("routing", index), policy)
+    yield from sla_contradictions(policy.sla, teams=policy.teams, calendars=policy.calendars)
 
 
-def _wrong_with(rule: Rule, path: tuple[Step, ...], policy: Policy) -> Iterator[Fault]:
+def _wrong_with(rule: Rule, path: Path, policy: Policy) -> Iterator[Fault]:
     then = rule.then
     if not rule.when.model_fields_set:
         yield Fault((*path, "when"), "names no condition", accepted_form(Policy, (*path, "when")))
     if not then.model_dump(exclude_defaults=True):
         form = "any of team, priority and escalation_path"
         yield Fault((*path, "then"), "gives nothing", form)
-    yield from _unknown_team(then.team, (*path, "then", "team"), policy)
+    yield from unknown_team(then.team, (*path, "then", "team"), policy.teams)
     if then.assignee is Strategy.SPREAD:
         if then.team is None:
             form = "none, or a team beside it whose members can get the ticket"
@@ -146,36 +145,8 @@ def _wrong_with(rule: Rule, path: tuple[Step, ...], policy: Policy) -> Iterator[
     level = 0
     for index, step in enumerate(then.escalation_path):
         place = (*path, "then", "escalation_path", index)
-        yield from _unknown_team(step.team, (*place, "team"), policy)
+        yield from unknown_team(step.team, (*place, "team"), policy.teams)
         if step.level <= level:
             problem = f"is {step.level}, after level {level}"
             yield Fault((*place, "level"), problem, "levels that rise from step to step")
         level = step.level
-
-
-def _unknown_team(team: str | None, path: tuple[Step, ...], policy: Policy) -> Iterator[Fault]:
-    if team is None or team in policy.teams:
-        return
-    names = list(policy.teams)
-    form = _choice(names) if names else "a team that the field teams has with its members"
-    yield Fault(path, f"is {team!r}, which is no team here", form, _nearest(team, names))
-
-
-def _repeated(values: Iterable[str]) -> Iterator[int]:
-    """The places at which a value stands that stood before."""
-    seen = set()
-    for index, value in enumerate(values):
-        if value in seen:
-            yield index
-        seen.add(value)
-
-
-def _choice(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMED])
-    left = len(names) - MOST_NAMED
-    return f"one of {shown}" + (f" and {left} more" if left > 0 else "")
-
-
-def _nearest(name: object, names: Sequence[str]) -> str | None:
-    near = get_close_matches(str(name).lower(), names, n=1, cutoff=0.6)
-    return near[0] if near else None
