@@ -5,14 +5,14 @@ good, so a walk over years costs an addition for each. Beyond the years for whic
 changes of the clock, years of one length that begin on one weekday are alike: fourteen kinds.
 """
 
-from array import array
 from bisect import bisect_left, bisect_right
 from calendar import isleap
 from collections.abc import Iterable, Iterator
 from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
+from handlers.sla.open_year import Year
 from schemas.calendar import DAYS, Calendar, Interval
 
 SECOND: Final = 1_000_000
@@ -60,26 +60,6 @@ class RoundTheClock:
 
     def before(self, at: int, amount: int) -> int:
         return at - amount
-
-
-class Year(NamedTuple):
-    """The open intervals of a year: apart, in order. worked: the open time until each one's end."""
-
-    opens: "array[int]"
-    closes: "array[int]"
-    worked: "array[int]"
-
-    @property
-    def total(self) -> int:
-        return self.worked[-1] if self.worked else 0
-
-    def until(self, at: int) -> int:
-        """The open time of this year until an instant."""
-        index = bisect_right(self.closes, at)
-        worked = self.worked[index - 1] if index else 0
-        if index < len(self.opens) and self.opens[index] < at:
-            worked += at - self.opens[index]
-        return worked
 
 
 class OpeningHours:
@@ -153,7 +133,7 @@ class OpeningHours:
     def _table(self, year: int) -> Year:
         table = self._tables.get(year)
         if table is None:
-            table = _table_of(self._intervals(year), _new_year(year), _new_year(year + 1))
+            table = Year.of(self._intervals(year), _new_year(year), _new_year(year + 1))
             if len(self._tables) >= MOST_TABLES:
                 self._tables.clear()
             self._tables[year] = table
@@ -209,24 +189,6 @@ class OpeningHours:
         moment = datetime.fromordinal(day + days) + timedelta(microseconds=rest)
         offset = self._zone.utcoffset(moment) or timedelta()
         return (day - EPOCH_DAY) * DAY + wall - offset // MICROSECOND
-
-
-def _table_of(intervals: Iterable[tuple[int, int]], start: int, end: int) -> Year:
-    """The union of the intervals, as far as it lies between two instants. One may be empty."""
-    table = Year(array("q"), array("q"), array("q"))
-    opens, closes, worked = table
-    for opened, closed in sorted(intervals):
-        begin, stop = max(opened, start), min(closed, end)
-        if begin >= stop:
-            continue
-        if not closes or begin > closes[-1]:
-            opens.append(begin)
-            closes.append(stop)
-            worked.append(worked[-1] + stop - begin if worked else stop - begin)
-        elif stop > closes[-1]:
-            worked[-1] += stop - closes[-1]
-            closes[-1] = stop
-    return table
 
 
 def _hours(intervals: Iterable[Interval]) -> Hours:
