@@ -13,7 +13,8 @@ import yaml
 
 from schemas.forms import Step
 from schemas.policy import Policy
-from schemas.policy_check import Fault, judge
+from schemas.policy_check import judge
+from schemas.policy_fault import Fault
 from schemas.problems import written
 
 MOST_BYTES: Final = 256 * 1024

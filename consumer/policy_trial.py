@@ -6,19 +6,24 @@ from handlers.batch import Broken
 from handlers.entries import TopicRole, read
 from handlers.outcomes import Request
 from handlers.record import StoredRecord
-from handlers.requests import routed
+from handlers.requests import routed, sla_facts
 from handlers.routing import CompiledPolicy, Routed
-from schemas.vocabulary import Kind
+from handlers.sla.selection import Candidate, Choice
+from schemas.vocabulary import Kind, SlaMetric
 
 TIER: Final = "customer_tier"
 """Customers have a tier, requests have none: for a trial it stands beside a request's fields."""
 
 
 class Trial(NamedTuple):
-    """A request and what it would get. routed: None where no rule is asked, or none matches."""
+    """A request and what it would get. routed: None where no rule is asked, or none matches.
+
+    choice: what its clocks would be judged by.
+    """
 
     request: Request
     routed: Routed | None
+    choice: Choice
 
     def as_json(self) -> dict[str, Any]:
         message, routed = self.request.message, self.routed
@@ -31,7 +36,21 @@ class Trial(NamedTuple):
             "escalation_path": [step._asdict() for step in routed.escalation_path]
             if routed
             else [],
+            "sla": {
+                metric.value: _told(candidate)
+                for metric, candidate in zip(SlaMetric, self.choice, strict=True)
+            },
         }
+
+
+def _told(candidate: Candidate) -> dict[str, Any]:
+    """target_seconds: null where no clock would run."""
+    terms = candidate.terms
+    return {
+        "policy": candidate.policy,
+        "target_seconds": None if terms is None else round(terms.target.total_seconds()),
+        "calendar": candidate.calendar,
+    }
 
 
 class Untried(Exception):
@@ -52,4 +71,5 @@ def tried(policy: CompiledPolicy, tenant_id: str | None, line: int, value: bytes
     tier = (message.__pydantic_extra__ or {}).get(TIER)
     if not isinstance(tier, str | None):
         raise Untried(f"{TIER}: is no text; expected the customer's tier, or nothing")
-    return Trial(request, routed(request, policy, tier))
+    rule = routed(request, policy, tier)
+    return Trial(request, rule, policy.sla.choice(**sla_facts(request, rule, tier)))

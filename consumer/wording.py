@@ -1,6 +1,6 @@
 """Numbers in sentences."""
 
 
-def counted(count: int, noun: str) -> str:
-    """1 request, 2 requests: for nouns whose plural only adds an s."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """1 request, 2 requests. plural: where that is not the noun with an s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {plural or f'{noun}s'}"

@@ -1,6 +1,6 @@
 """The versions of tenants' policies. The highest is in force; a version never changes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -13,11 +13,14 @@ SELECT r.tenant_id, p.version FROM unnest($1::text[]) AS r (tenant_id)
 """
 
 READ: Final = """
-SELECT r.tenant_id, p.version, p.document::text
-  FROM unnest($1::text[], $2::text[]) AS r (tenant_id, version)
- CROSS JOIN LATERAL (SELECT version, document FROM policies p
+SELECT r.tenant_id, p.version, p.applied_at,
+       CASE p.applied_at WHEN r.applied_at THEN NULL ELSE p.document::text END
+  FROM unnest($1::text[], $2::text[], $3::text[]) AS r (tenant_id, version, applied_at)
+ CROSS JOIN LATERAL (SELECT version, document, to_json(applied_at) #>> '{}' AS applied_at
+     FROM policies p
     WHERE p.tenant_id = r.tenant_id AND p.version = r.version::int LIMIT 1) p
 """
+"""When each was applied is told as the look-up of a batch tells it: as JSON has it."""
 
 TIERS: Final = """
 SELECT r.tenant_id, r.id, c.tier FROM unnest($1::text[], $2::text[]) AS r (tenant_id, id)
@@ -42,6 +45,17 @@ class Stored(NamedTuple):
     applied_at: datetime
 
 
+class Found(NamedTuple):
+    """A version among many. document: JSON; None where it is the one that was known."""
+
+    applied_at: str
+    document: str | None
+
+
+Key = tuple[str, int]
+"""A tenant, and a version of its policy."""
+
+
 class AppliedMeanwhile(Exception):
     """Somebody else applied version {version} of {tenant_id}'s policy meanwhile."""
 
@@ -61,12 +75,15 @@ async def current_versions(
 
 
 async def read(
-    connection: asyncpg.Connection, versions: Sequence[tuple[str, int]]
-) -> dict[tuple[str, int], str]:
-    """The documents of these versions (tenant, version), as JSON."""
-    tenants = [tenant for tenant, _ in versions]
-    rows = await connection.fetch(READ, tenants, [str(version) for _, version in versions])
-    return {(row[0], row[1]): row[2] for row in rows}
+    connection: asyncpg.Connection, versions: Mapping[Key, str | None]
+) -> dict[Key, Found]:
+    """These versions (tenant, version), as far as they exist.
+
+    versions: with when each was applied, where its document is known and need not be read.
+    """
+    tenants, numbers = [tenant for tenant, _ in versions], [str(number) for _, number in versions]
+    rows = await connection.fetch(READ, tenants, numbers, list(versions.values()))
+    return {(row[0], row[1]): Found(row[2], row[3]) for row in rows}
 
 
 async def tiers(

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from handlers.record import Record
 from handlers.routing import CompiledPolicy, Routed
+from handlers.sla.terms import DEFAULT_LEVELS, Levels
 from handlers.ticket import Ticket
 from schemas.envelope import Envelope
 from schemas.ticket_change_requested import TicketChangeRequested
@@ -44,7 +45,8 @@ class Change(NamedTuple):
 class Created(NamedTuple):
     """A ticket is opened. customer_id: resolved to our own id; unlisted: not on record yet.
 
-    routed: what a rule of this version of the tenant's policy gave it.
+    routed: what a rule of this version of the tenant's policy gave it. selected: what the policy
+    in force has its clocks judged by; None where the tenant has no policy.
     """
 
     request: Request
@@ -53,6 +55,11 @@ class Created(NamedTuple):
     customer_is_unlisted: bool
     routed: Routed | None = None
     policy_version: int | None = None
+    selected: Levels | None = None
+
+    @property
+    def levels(self) -> Levels:
+        return DEFAULT_LEVELS[self.priority] if self.selected is None else self.selected
 
     @property
     def priority(self) -> Priority:

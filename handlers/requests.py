@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 from handlers.identity import rejection_id, ticket_number
 from handlers.outcomes import (
@@ -25,7 +26,7 @@ from handlers.record import Record
 from handlers.routes import refusal
 from handlers.routing import CompiledPolicy, Routed
 from schemas.ticket_change_requested import Escalate
-from schemas.vocabulary import REJECTION_MESSAGES, Outcome, RejectionCode
+from schemas.vocabulary import REJECTION_MESSAGES, Outcome, Priority, RejectionCode, TicketType
 
 
 def question(requests: Iterable[Request | Change]) -> Question:
@@ -166,7 +167,8 @@ def _decide(
     tier = None if customer_id is None else known.tiers.get((tenant_id, customer_id))
     rule = routed(request, policy, tier)
     version = None if rule is None else known.versions[tenant_id]
-    return Created(request, customer_id, number, unlisted, rule, version)
+    selected = policy.sla.select(**sla_facts(request, rule, tier))
+    return Created(request, customer_id, number, unlisted, rule, version, selected)
 
 
 def routed(request: Request, policy: CompiledPolicy, customer_tier: str | None) -> Routed | None:
@@ -184,6 +186,26 @@ def routed(request: Request, policy: CompiledPolicy, customer_tier: str | None) 
         title=message.title,
         description=message.description,
     )
+
+
+class SlaFacts(TypedDict):
+    """What SLA policies ask about a ticket."""
+
+    ticket_type: TicketType | None
+    priority: Priority
+    customer_tier: str | None
+    team: str | None
+
+
+def sla_facts(request: Request, rule: Routed | None, customer_tier: str | None) -> SlaFacts:
+    """Of the ticket that a request opens: it has the priority and the team of its rule."""
+    message = request.message
+    return {
+        "ticket_type": message.ticket_type,
+        "priority": message.priority if rule is None else rule.priority,
+        "customer_tier": customer_tier,
+        "team": message.assigned_team if rule is None else rule.team,
+    }
 
 
 def _free_number(request: Request, taken: set[tuple[str, str]]) -> str:

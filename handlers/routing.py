@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
+from handlers.sla.selection import CompiledSla, compile_sla
 from schemas.matching import Glob, folded, glob, prefix_glob, words
 from schemas.policy import REOPEN_DAYS, Strategy, When
 from schemas.vocabulary import Priority, TicketType
@@ -81,12 +82,14 @@ class CompiledPolicy:
 
     candidates: for each pair of a ticket type and a priority the rules that it leaves, in order.
     cues: the words that begin a keyword of any rule. asks_for_tiers: whether a rule has a tier.
+    sla: what clocks are judged by.
     """
 
     reopen_days: float
     candidates: Mapping[tuple[TicketType | None, Priority], tuple[_Rule, ...]]
     cues: frozenset[str]
     asks_for_tiers: bool
+    sla: CompiledSla
 
     def route(
         self,
@@ -130,7 +133,7 @@ def spread(ticket_id: str, members: Sequence[str]) -> str:
     return members[crc32(ticket_id.encode()) % len(members)]
 
 
-def compile_policy(document: Mapping[str, Any]) -> CompiledPolicy:
+def compile_policy(document: Mapping[str, Any], version: int) -> CompiledPolicy:
     """Make a stored document ready; an empty one has the defaults and no rules."""
     settings = document.get("settings", {})
     teams = document.get("teams", {})
@@ -153,6 +156,7 @@ def compile_policy(document: Mapping[str, Any]) -> CompiledPolicy:
         candidates,
         frozenset().union(*(rule.cues for _, rule in rules)),
         any(rule.tiers for _, rule in rules),
+        compile_sla(document, version),
     )
 
 

@@ -1,4 +1,4 @@
-"""`ticketing policy`: a tenant's teams, settings and routing rules."""
+"""`ticketing policy`: a tenant's teams, settings, routing rules, calendars and SLA policies."""
 
 import asyncio
 from typing import Annotated, Any, Final
@@ -23,7 +23,9 @@ from db import policies
 from db.policies import Stored
 from schemas.policy import Policy
 
-ABOUT: Final = "Keep tenants' teams, settings and routing rules."
+ABOUT: Final = "Keep tenants' teams, settings, routing rules, calendars and SLA policies."
+NOT_APPLIED: Final = 0
+"""The version of a policy that has none yet."""
 
 
 def apply(
@@ -103,10 +105,11 @@ def try_out(
         raise CommandFailed("FILE can't be stdin here, where the requests are.", WRONG_USE)
     policy = _checked(file, "tested")
 
+    from consumer.cli.trial_page import sentence
     from consumer.policy_trial import Untried, tried
     from handlers.routing import compile_policy
 
-    compiled, are_all_tried = compile_policy(policy.document), True
+    compiled, are_all_tried = compile_policy(policy.document, NOT_APPLIED), True
     for line, value in read_lines(STDIN):
         try:
             found = tried(compiled, policy.tenant_id, line, value).as_json()
@@ -116,7 +119,7 @@ def try_out(
         if as_json:
             print_json({"line": line, **found})
         else:
-            say(f"line {line}: {_sentence(found)}", "red" if "error" in found else None)
+            say(f"line {line}: {sentence(found)}", "red" if "error" in found else None)
     if not are_all_tried:
         raise typer.Exit(FAILED)
 
@@ -197,7 +200,12 @@ async def _add(settings: Settings, tenant_id: str, version: int, document: dict[
 
 
 def _contents(policy: Policy) -> str:
-    return f"{counted(len(policy.teams), 'team')}, {counted(len(policy.routing), 'rule')}"
+    parts = [counted(len(policy.teams), "team"), counted(len(policy.routing), "rule")]
+    if policy.calendars:
+        parts.append(counted(len(policy.calendars), "calendar"))
+    if policy.sla:
+        parts.append(counted(len(policy.sla), "SLA policy", "SLA policies"))
+    return ", ".join(parts)
 
 
 def _tell(tenant_id: str, version: int, result: str, *, as_json: bool) -> None:
@@ -211,25 +219,3 @@ def _tell(tenant_id: str, version: int, result: str, *, as_json: bool) -> None:
             say(f"{tenant_id}: would become version {version}.")
         case _:
             say(f"{tenant_id}: nothing is new; version {version} stays in force.")
-
-
-def _sentence(found: dict[str, Any]) -> str:
-    if "error" in found:
-        return str(found["error"])
-    if found["rule"] is None:
-        team = found["team"]
-        return f"priority {found['priority']}; " + (
-            "no rule matches" if team is None else f"the request names team {team} itself"
-        )
-    steps = ", ".join(
-        f"level {step['level']}: {' '.join(filter(None, (step['team'], step['user']))) or 'nobody'}"
-        for step in found["escalation_path"]
-    )
-    gets = (
-        ("team", found["team"]),
-        ("assignee", found["assignee"]),
-        ("priority", found["priority"]),
-        ("escalation", steps),
-    )
-    told = ", ".join(f"{name} {value}" for name, value in gets if value)
-    return f"{told} (rule {found['rule']!r})"

@@ -29,6 +29,14 @@ routing:
   - name: speed
     when: {keywords: [slow, too slow]}
     then: {team: "12"}
+calendars:
+  office: {timezone: Europe/Vienna, weekly: {mon: [["09:00", "17:00"]]}}
+sla:
+  - name: gold outages
+    when: {ticket_type: outage_report, customer_tier: gold, team: noc, priority: urgent}
+    calendar: office
+    targets: {first_response: off, resolution: {urgent: 90m}}
+    ladder: [{at: due, level: 1, team: noc}]
 """
 REQUEST: dict[str, Any] = {
     "request_id": "r-1",
@@ -42,6 +50,16 @@ OUTAGE = REQUEST | {
     "service_address": "Alexanderplatz 1, 10178 Berlin",
     "customer_tier": "gold",
 }
+DEFAULT = {"policy": None, "calendar": None}
+NORMAL = {
+    "first_response": {**DEFAULT, "target_seconds": 24 * 3600},
+    "resolution": {**DEFAULT, "target_seconds": 72 * 3600},
+}
+URGENT = {
+    "first_response": {**DEFAULT, "target_seconds": 3600},
+    "resolution": {**DEFAULT, "target_seconds": 8 * 3600},
+}
+GOLD = {"policy": "gold outages", "calendar": "office"}
 NOTHING: dict[str, object] = {"rule": None, "team": None, "assignee": None, "escalation_path": []}
 
 
@@ -73,7 +91,7 @@ def test_a_policy_is_put_in_force(command: Command, file: Path) -> None:
         f"file: {file.name}",
         "tenant: acme",
         "version: 1 (in force: none)",
-        "holds: 2 teams, 2 rules",
+        "holds: 2 teams, 2 rules, 1 calendar, 1 SLA policy",
     ]
 
 
@@ -227,21 +245,33 @@ def test_a_trial_shows_what_each_request_would_get(command: Command, file: Path)
         "team": "noc",
         "priority": "urgent",
         "escalation_path": [{"level": 2, "team": None, "user": "eva"}],
+        "sla": {
+            "first_response": {**GOLD, "target_seconds": None},
+            "resolution": {**GOLD, "target_seconds": 90 * 60},
+        },
     }
     assert (second["rule"], second["team"], second["priority"]) == ("speed", "12", "urgent")
-    same = {"request_id": "r-1", "priority": "normal"}
+    same = {"request_id": "r-1", "priority": "normal", "sla": NORMAL}
     assert third == {"line": 3, **NOTHING, **same}
-    assert fourth == {"line": 4, **NOTHING, **same, "team": "sales", "priority": "urgent"}
+    urgent = {"priority": "urgent", "sla": URGENT}
+    assert fourth == {"line": 4, **NOTHING, **same, **urgent, "team": "sales"}
 
 
 def test_a_trial_tells_people_the_same(command: Command, file: Path) -> None:  # noqa: ARG001
-    done = tried(command, REQUEST | {"title": "slow"}, REQUEST, b"{", as_json=False)
+    gold = OUTAGE | {"assigned_team": "noc", "priority": "urgent"}
+    done = tried(command, REQUEST | {"title": "slow"}, REQUEST, gold, b"{", as_json=False)
     assert done.code == 1
-    assert done.out.splitlines()[:2] == [
-        "line 1: team 12, priority normal (rule 'speed')",
-        "line 2: priority normal; no rule matches",
+    default = "first response 24h (by the default), resolution 72h (by the default)"
+    gold_outages = "(by 'gold outages', in 'office')"
+    assert done.out.splitlines()[:3] == [
+        f"line 1: team 12, priority normal (rule 'speed'); {default}",
+        f"line 2: priority normal; no rule matches; {default}",
+        (
+            "line 3: priority urgent; the request names team noc itself;"
+            f" first response off {gold_outages}, resolution 1h30m {gold_outages}"
+        ),
     ]
-    assert done.out.splitlines()[2].startswith("line 3: value: is not JSON (")
+    assert done.out.splitlines()[3].startswith("line 4: value: is not JSON (")
 
 
 def test_a_line_that_is_no_request_leaves_the_others_alone(command: Command, file: Path) -> None:  # noqa: ARG001

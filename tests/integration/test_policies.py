@@ -7,7 +7,9 @@ import pytest
 
 from db import policies
 from db.connect import connect
-from db.policies import AppliedMeanwhile
+from db.policies import AppliedMeanwhile, Found
+from db.requests import look_up
+from tests.records import some_id
 
 pytestmark = pytest.mark.integration
 
@@ -36,12 +38,42 @@ async def test_documents_are_read_by_version(connection: asyncpg.Connection) -> 
     for version in (1, 2):
         await policies.add(connection, "north", version, json.dumps({"version": version}))
     wanted = [("north", 1), ("north", 3), ("south", 1), ("north", 2)]
-    found = await policies.read(connection, wanted)
-    assert {key: json.loads(document)["version"] for key, document in found.items()} == {
+    found = await policies.read(connection, dict.fromkeys(wanted))
+    assert {key: json.loads(each.document or "")["version"] for key, each in found.items()} == {
         ("north", 1): 1,
         ("north", 2): 2,
     }
-    assert await policies.read(connection, []) == {}
+    assert await policies.read(connection, {}) == {}
+    await connection.close()
+
+
+async def test_a_document_that_is_known_is_not_read_again(connection: asyncpg.Connection) -> None:
+    await policies.add(connection, "north", 1, "{}")
+    key = ("north", 1)
+    first = (await policies.read(connection, {key: None}))[key]
+    assert first.document == "{}"
+    assert (await policies.read(connection, {key: first.applied_at}))[key] == Found(
+        first.applied_at, None
+    )
+    await connection.execute("UPDATE policies SET applied_at = applied_at + interval '1 second'")
+    assert (await policies.read(connection, {key: first.applied_at}))[key].document == "{}"
+    await connection.close()
+
+
+async def test_it_is_told_when_a_version_was_applied_as_a_look_up_tells_it(
+    connection: asyncpg.Connection,
+) -> None:
+    await policies.add(connection, "north", 1, "{}")
+    answer = await look_up(
+        connection,
+        keys=[("north", some_id("request"))],
+        customers=[],
+        external_ids=[],
+        partners=[],
+        stretches=[],
+    )
+    found = await policies.read(connection, {("north", 1): None})
+    assert [tuple(each) for each in answer.policies] == [("north", 1, found["north", 1].applied_at)]
     await connection.close()
 
 
@@ -66,7 +98,7 @@ async def test_versions_are_found_by_index(
     await connection.execute("BEGIN; SET LOCAL enable_seqscan = off")
     for question, arguments in (
         (policies.CURRENT_VERSIONS, [["tenant1", "tenant2"]]),
-        (policies.READ, [["tenant1", "tenant2"], ["1", "2"]]),
+        (policies.READ, [["tenant1", "tenant2"], ["1", "2"], [None, "now"]]),
         (policies.FIND, ["tenant1", 3]),
         (policies.FIND, ["tenant1", None]),
     ):

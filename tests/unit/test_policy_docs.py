@@ -8,6 +8,9 @@ import pytest
 from consumer.policy_file import InvalidPolicy, read_policy
 from consumer.policy_trial import tried
 from handlers.routing import compile_policy
+from handlers.sla.terms import DEFAULT_LEVELS
+from schemas.durations import duration_text
+from schemas.vocabulary import Priority, SlaMetric
 from tests.generated_docs import REQUEST, ROOT
 
 PAGE = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
@@ -40,16 +43,62 @@ def test_the_rules_of_the_example_do_what_they_say(fields: dict[str, object], ru
     policy = read_policy("alpine-net.yaml", EXAMPLE.encode())
     request = {**REQUEST, "assigned_team": None, **fields}
     trial = tried(
-        compile_policy(policy.document), policy.tenant_id, 1, json.dumps(request).encode()
+        compile_policy(policy.document, 1), policy.tenant_id, 1, json.dumps(request).encode()
     )
     assert trial.as_json()["rule"] == rule
+
+
+@pytest.mark.parametrize(
+    ("fields", "first_response", "resolution"),
+    [
+        (
+            OUTAGE | {"priority": "normal"},
+            ("outages of gold customers", 15 * 60, None),
+            ("outages of gold customers", 12 * 3600, None),
+        ),
+        (
+            OUTAGE | {"priority": "low"},
+            ("outages of gold customers", 15 * 60, None),
+            ("office hours", 80 * 3600, "office"),
+        ),
+        ({}, ("office hours", 8 * 3600, "office"), ("office hours", 40 * 3600, "office")),
+        ({"priority": "urgent"}, (None, 3600, None), (None, 8 * 3600, None)),
+        (
+            {"ticket_type": "cancellation_request"},
+            ("cancellations", None, None),
+            ("office hours", 40 * 3600, "office"),
+        ),
+    ],
+)
+def test_the_sla_policies_of_the_example_do_what_they_say(
+    fields: dict[str, object],
+    first_response: tuple[str | None, int | None, str | None],
+    resolution: tuple[str | None, int | None, str | None],
+) -> None:
+    policy = read_policy("alpine-net.yaml", EXAMPLE.encode())
+    request = {**REQUEST, "assigned_team": None, "ticket_type": None, "priority": None, **fields}
+    trial = tried(
+        compile_policy(policy.document, 1), policy.tenant_id, 1, json.dumps(request).encode()
+    )
+    said = trial.as_json()["sla"]
+    assert tuple(said["first_response"].values()) == first_response
+    assert tuple(said["resolution"].values()) == resolution
+
+
+def test_the_default_targets_that_are_shown_are_the_default() -> None:
+    for metric in SlaMetric:
+        (row,) = re.findall(rf"^\| {metric.replace('_', ' ')} \| (.*) \|$", PAGE, re.MULTILINE)
+        wanted = [
+            getattr(DEFAULT_LEVELS[priority], metric).target for priority in reversed(Priority)
+        ]
+        assert row.split(" | ") == [duration_text(target) for target in wanted]
 
 
 def test_the_answer_that_is_shown_is_the_answer() -> None:
     policy = read_policy("alpine-net.yaml", EXAMPLE.encode())
     request = {**REQUEST, "assigned_team": None, "description": "I smell fire."}
     trial = tried(
-        compile_policy(policy.document), policy.tenant_id, 1, json.dumps(request).encode()
+        compile_policy(policy.document, 1), policy.tenant_id, 1, json.dumps(request).encode()
     )
     assert {"line": 1, **trial.as_json()} == json.loads(block("json"))
 

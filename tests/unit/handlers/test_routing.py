@@ -42,7 +42,7 @@ def routed(document: Mapping[str, Any], **request: object) -> Routed | None:
         "description": "The modem shows a red light.",
         **request,
     }
-    return compile_policy(document).route(**facts)
+    return compile_policy(document, 1).route(**facts)
 
 
 def name_of(found: Routed | None) -> str | None:
@@ -123,13 +123,13 @@ def test_what_a_rule_does_not_name_stays_as_it_was() -> None:
 
 
 def test_without_a_policy_nothing_is_routed_and_the_defaults_hold() -> None:
-    policy = compile_policy({})
+    policy = compile_policy({}, 1)
     assert policy.reopen_days == 7
     assert routed({}) is None
 
 
 def test_settings_are_the_tenants_own() -> None:
-    policy = compile_policy({"settings": {"reopen_days": 0.5, "auto_close_days": 3}})
+    policy = compile_policy({"settings": {"reopen_days": 0.5, "auto_close_days": 3}}, 1)
     assert policy.reopen_days == 0.5
 
 
@@ -140,9 +140,9 @@ def test_a_condition_of_a_newer_program_never_holds() -> None:
 
 
 def test_a_policy_knows_whether_a_tier_matters() -> None:
-    asking = compile_policy(stored(rule("it", {"customer_tier": "gold"})))
+    asking = compile_policy(stored(rule("it", {"customer_tier": "gold"})), 1)
     assert asking.asks_for_tiers
-    assert not compile_policy(stored(rule("it", {"priority": "low"}))).asks_for_tiers
+    assert not compile_policy(stored(rule("it", {"priority": "low"})), 1).asks_for_tiers
 
 
 def test_the_order_of_members_in_the_file_means_nothing() -> None:
