@@ -19,7 +19,7 @@ OFFSET_FORM: Final = (
 DUE: Final = "due"
 
 _PARTS: Final = re.compile(r"(?:([0-9]{1,9})h)? ?(?:([0-9]{1,9})m)? ?(?:([0-9]{1,9})s)?", re.ASCII)
-_HAS_DAYS: Final = re.compile(r"[0-9] ?(d|days?|w|weeks?)\b", re.ASCII)
+_HAS_DAYS: Final = re.compile(r"[0-9] ?(d|days?|w|weeks?)(?![a-z])", re.ASCII)
 _OFFSET: Final = re.compile(r"(.+) (before|after) due")
 
 
