@@ -1,8 +1,6 @@
 """Resolved tickets, and a policy that closes them."""
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
 from tests.records import asked
@@ -48,12 +46,7 @@ async def apply_policy(world: World, file: Path, *, seconds: float) -> None:
     """Have resolved tickets close after these seconds, as an operator does it."""
     text = f"settings:\n  auto_close_days: {seconds / DAYS:.10f}\n"
     await asyncio.to_thread(file.write_text, text)
-    words = ("policy", "apply", str(file), "--tenant", NORTH, "--yes")
-    settings = {f"TICKETING_{name}": each for name, each in world.environment.items()}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "consumer", *words, env=os.environ | settings
-    )
-    assert await process.wait() == 0
+    await world.ticketing("policy", "apply", str(file), "--tenant", NORTH, "--yes")
 
 
 async def until_none_is_resolved(world: World, *, longer_than_days: float = 0) -> None:

@@ -1,7 +1,9 @@
 """A database, a broker and topics of a scenario's own, and everything it does with them."""
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -120,6 +122,18 @@ class World:
                 yield started
             finally:
                 self.services.remove(started)
+
+    async def ticketing(self, *words: str) -> str:
+        """Run a command as an operator does; what it prints."""
+        settings = {f"TICKETING_{name}": each for name, each in self.environment.items()}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "consumer", *words),
+            env=os.environ | settings,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        printed, _ = await process.communicate()
+        assert process.returncode == 0, words
+        return printed.decode()
 
     async def publish(self, *messages: Message, **options: object) -> list[Place]:
         """Send them with librdkafka, as an upstream service does; returns when all are there."""
