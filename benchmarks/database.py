@@ -59,6 +59,10 @@ def ask(url: str, question: Callable[["asyncpg.Connection"], Awaitable[_Answer]]
     return asyncio.run(answer())
 
 
+def execute(url: str, statement: str) -> None:
+    ask(url, lambda connection: connection.execute(statement))
+
+
 def count_rows(url: str) -> Rows:
     """Exact only while nobody else is connected: a session reports its rows up to 10 s late."""
     found = ask(url, lambda connection: connection.fetchrow(_ROWS))

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -90,8 +89,7 @@ class Site:
         return f"{self.prefix}benchmark"
 
     def environment(self, database_url: str | None = None) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("TICKETING_")}
-        return kept | {
+        return _environment() | {
             "TICKETING_DATABASE_URL": database_url or self.database_url,
             "TICKETING_KAFKA_BOOTSTRAP_SERVERS": self.kafka,
             "TICKETING_TOPIC_PREFIX": self.prefix,
@@ -124,11 +122,15 @@ def site(stack: Stack, contestant: Contestant) -> Iterator[Site]:
 
 
 def migrated_database(stack: Stack) -> str:
-    """A second database with the product's schema and the same customers."""
-    other = Site(stack, PRODUCT, create_database(stack.postgres.url), f"t{secrets.token_hex(4)}.")
-    _run_to_the_end(("consumer", "migrate"), other.environment())
-    add_customers(other.database_url)
-    return other.database_url
+    """A database with the product's schema and the same customers; no topics belong to it."""
+    url = create_database(stack.postgres.url)
+    _run_to_the_end(("consumer", "migrate"), _environment() | {"TICKETING_DATABASE_URL": url})
+    add_customers(url)
+    return url
+
+
+def _environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith("TICKETING_")}
 
 
 def _run_to_the_end(command: tuple[str, ...], environment: Mapping[str, str]) -> None:
