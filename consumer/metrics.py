@@ -1,5 +1,7 @@
 """Every metric, once: what /metrics shows. Incremented once per batch, never per record."""
 
+from collections.abc import Iterable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -11,6 +13,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import generate_latest
+
+from handlers.sla.firing import Told
 
 SECONDS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
@@ -90,6 +94,15 @@ class Metrics:
         self.tickets_closed = self._counter(
             "tickets_closed", "Resolved tickets closed because their tenant's days were over."
         )
+        self.sla_facts = self._counter(
+            "sla_facts", "Facts that time alone brought about on tickets' clocks.", "type"
+        )
+        self.sla_detection_seconds = self._histogram(
+            "sla_detection_seconds", "From when a clock was due until that was noticed.", "type"
+        )
+        self.clocks_unfit = self._counter(
+            "clocks_unfit", "Times that a ticket's clocks could not be dealt with."
+        )
         self.dependency_up = self._gauge(
             "dependency_up", "1 where it answers, 0 where it doesn't.", "dependency"
         )
@@ -97,6 +110,12 @@ class Metrics:
             "retries", "Attempts repeated because a dependency was down.", "dependency"
         )
         self.loop_stalls = self._counter("event_loop_stalls", "Times the event loop stood still.")
+
+    def told(self, told: Iterable[Told]) -> None:
+        """Count facts of clocks, and how late they were noticed."""
+        for each in told:
+            self.sla_facts.labels(each.ce_type).inc()
+            self.sla_detection_seconds.labels(each.ce_type).observe(each.late.total_seconds())
 
     def forget_partition(self, topic: str, partition: int) -> None:
         """Drop the lag of a partition that another member reads now."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from consumer.closing import Closing
 from consumer.dependencies import Dependencies
+from consumer.firing import LONGEST_SLEEP_SECONDS as LONGEST_BETWEEN_CLOCKS
+from consumer.firing import Firing
 from consumer.metrics import Metrics
 from consumer.parking import Parking
 from consumer.telling import Telling
@@ -44,6 +46,7 @@ class Timers:
         self.closing = Closing(
             pool=pool, metrics=metrics, writes=writes, copy_from=setting.copy_from
         )
+        self.firing = Firing(pool=pool, writes=writes, metrics=metrics, copy_from=setting.copy_from)
         self._parties_changed = asyncio.Event()
 
     def wake(self) -> None:
@@ -53,21 +56,27 @@ class Timers:
     async def run(self) -> None:
         """Sweep, sleep, for ever."""
         async with asyncio.TaskGroup() as group:
-            for name, sweep, woken in (
-                ("parking", self.parking.sweep, self._parties_changed),
-                ("closing", self.closing.sweep, asyncio.Event()),
+            for name, sweep, woken, longest in (
+                ("parking", self.parking.sweep, self._parties_changed, LONGEST_SLEEP_SECONDS),
+                ("closing", self.closing.sweep, asyncio.Event(), LONGEST_SLEEP_SECONDS),
+                ("firing", self.firing.sweep, asyncio.Event(), LONGEST_BETWEEN_CLOCKS),
             ):
-                timer = repeat(sweep, woken, self._dependencies)
+                timer = repeat(sweep, woken, self._dependencies, longest)
                 group.create_task(timer, name=f"timers.{name}")
 
 
-async def repeat(sweep: Sweep, woken: asyncio.Event, dependencies: Dependencies) -> None:
-    """Sweep whenever something is due, and whenever woken."""
+async def repeat(
+    sweep: Sweep,
+    woken: asyncio.Event,
+    dependencies: Dependencies,
+    longest: float = LONGEST_SLEEP_SECONDS,
+) -> None:
+    """Sweep whenever something is due, and whenever woken. longest: seconds between two looks."""
     while True:
         woken.clear()
         seconds = await dependencies.retrying("database", sweep)
         try:
-            async with asyncio.timeout(nap(seconds)):
+            async with asyncio.timeout(min(nap(seconds), longest)):
                 await woken.wait()
         except TimeoutError:
             continue

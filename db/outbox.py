@@ -6,6 +6,7 @@ from sequential scans: this table fills and drains, and its statistics say so to
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -36,6 +37,8 @@ SELECT {FACT}, f.outbox_id FROM ticket_facts f WHERE f.outbox_id = ANY($1)
 """Unsorted: the rows are nearly in order, and PostgreSQL would sort their data on disk."""
 
 _BY_NUMBER_AND_SEQUENCE: Final = itemgetter(10, 2)
+
+OPEN: Final = f"SELECT now(), {NEXT_NUMBER}"
 
 DELETE: Final = "DELETE FROM outbox WHERE id = ANY($1)"
 
@@ -68,6 +71,12 @@ async def take_number(connection: asyncpg.Connection) -> int:
     """The number of a write, taken after its ticket locks and never kept for a later write."""
     number: int = await connection.fetchval(f"SELECT {NEXT_NUMBER}")
     return number
+
+
+async def open_write(connection: asyncpg.Connection) -> tuple[datetime, int]:
+    """The transaction's time and the number of its write, to be taken after its ticket locks."""
+    now, number = await connection.fetchrow(OPEN)
+    return now, number
 
 
 async def notify(connection: asyncpg.Connection) -> None:

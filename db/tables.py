@@ -200,6 +200,71 @@ ticket_messages = Table(
     postgresql_with=APPEND_ONLY,
 )
 
+sla_clocks = Table(
+    "sla_clocks",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("ticket_id", UUID(as_uuid=False), nullable=False),
+    Column("metric", Text, nullable=False),
+    # A resolution clock begins its next cycle when the ticket is reopened.
+    Column("cycle", Integer, nullable=False, server_default=text("1")),
+    Column("state", Text, nullable=False, server_default=text("'running'")),
+    _at("started_at", nullable=False),
+    Column("target_seconds", Integer, nullable=False),
+    # The SLA policy and the versions that it is judged by; null: the default table, and 24x7.
+    Column("policy", Text),
+    Column("policy_version", Integer),
+    Column("calendar_version", Integer),
+    # What had passed before counted_at (null: started_at) under terms that no longer hold.
+    _at("counted_at"),
+    Column("elapsed_us", BigInteger, nullable=False, server_default=text("0")),
+    Column("paused_us", BigInteger, nullable=False, server_default=text("0")),
+    # From, to, from, to ... since counted_at; without the last to, it stands still now.
+    Column("pauses", ARRAY(DateTime(timezone=True)), nullable=False, server_default=text("'{}'")),
+    Column("pause_reasons", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    _at("due_at"),
+    # When the next of its levels is reached; null when none will be.
+    _at("next_fire_at"),
+    # The levels that are told: warning:50, breach, and steps of the ladder.
+    Column("fired", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("breach_sequence", Integer),
+    # Breaches that stand, of this cycle and those before it.
+    Column("breaches", Integer, nullable=False, server_default=text("0")),
+    _at("ended_at"),
+    _at("annulled_at"),
+    Column("segments", Integer, nullable=False, server_default=text("0")),
+    PrimaryKeyConstraint("tenant_id", "ticket_id", "metric", "cycle"),
+    CheckConstraint("state IN ('running', 'paused', 'fulfilled', 'cancelled')", name="state"),
+    Index(
+        "ix_sla_clocks_next_fire_at",
+        "next_fire_at",
+        postgresql_where=text("next_fire_at IS NOT NULL"),
+    ),
+    postgresql_with=APPEND_ONLY,
+)
+
+sla_segments = Table(
+    "sla_segments",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("ticket_id", UUID(as_uuid=False), nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    # The history of a cycle, from 1 without gaps; none where it has only started.
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    _at("at", nullable=False),
+    Column("pause_reasons", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    # When it goes on by itself, as after a scheduled visit.
+    _at("until"),
+    Column("target_seconds", Integer, nullable=False),
+    Column("policy", Text),
+    Column("policy_version", Integer),
+    Column("calendar_version", Integer),
+    PrimaryKeyConstraint("tenant_id", "ticket_id", "metric", "cycle", "number"),
+    postgresql_with=APPEND_ONLY,
+)
+
 requests = Table(
     "requests",
     metadata,

@@ -28,9 +28,9 @@ t.service_address, t.affected_services::text, t.device_serial_numbers::text,
 t.context::text, t.sla_due_date, t.first_response_due_at, t.first_response_at,
 t.resolved_at, t.closed_at, t.resolution_time_minutes, t.escalation_level, t.escalated_at,
 t.escalated_to_user_id, t.last_response_at, t.rating, t.rating_comment, t.sequence,
-t.last_change_sequence, t.created_at, t.updated_at, t.last_change_at
+t.last_change_sequence, t.created_at, t.updated_at, t.last_change_at, t.sla_breached
 """
-"""Of handlers.ticket.Ticket, in their order."""
+"""Of handlers.ticket.Ticket, in their order, but for its clocks."""
 
 LOCK: Final = f"""
 SELECT {FIELDS}
@@ -41,6 +41,15 @@ SELECT {FIELDS}
 """  # noqa: S608  no value in it
 """Always by tenant, so that nothing is found by an id alone. All who lock tickets lock them in this
 order: they wait for one another, and never both at once."""
+
+
+LOCK_FREE: Final = f"""
+SELECT {FIELDS}
+  FROM unnest($1::text[], $2::text[]) AS r (tenant_id, id)
+ CROSS JOIN LATERAL (SELECT * FROM tickets t
+    WHERE t.tenant_id = r.tenant_id AND t.id = r.id::uuid
+    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) t
+"""  # noqa: S608  no value in it
 
 
 async def lock(
@@ -54,6 +63,14 @@ async def lock(
     outbox number is taken: then a lower number never holds a later fact of a ticket.
     """
     rows: list[asyncpg.Record] = await connection.fetch(LOCK, *_columns(ids), *_columns(numbers))
+    return rows
+
+
+async def lock_free(
+    connection: asyncpg.Connection, keys: Sequence[tuple[str, str]]
+) -> list[asyncpg.Record]:
+    """Those of these tickets (tenant, id) that nobody holds, as `lock` gives them."""
+    rows: list[asyncpg.Record] = await connection.fetch(LOCK_FREE, *_columns(sorted(keys)))
     return rows
 
 

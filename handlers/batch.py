@@ -120,6 +120,7 @@ async def handle(
         if lost and (opened := opened_here(lost, decisions)):
             await write_opened(connection, written, copy_from=setting.copy_from)
             await tickets.lock(connection, opened)
+        await tickets.ask_tiers(connection, known)
         changed = decide_changes(living, tickets, known, setting.rules, setting.change_rules)
         add_changes(written, changed, known)
     if written.parked:

@@ -12,6 +12,7 @@ import asyncpg
 import orjson
 
 from db import tickets as locked
+from db.policies import tiers
 from handlers.changes import ChangeRules, decide_change
 from handlers.identity import ticket_number
 from handlers.outcomes import (
@@ -26,6 +27,7 @@ from handlers.outcomes import (
     Rules,
 )
 from handlers.requests import Earlier, wrong_tenant
+from handlers.sla.loading import add_clocks, choice_in, curious_customers
 from handlers.ticket import Ticket
 from schemas.vocabulary import ActorType, Outcome, Priority, TicketStatus, TicketType
 
@@ -45,10 +47,21 @@ class Tickets:
                 ids.add((change.tenant_id, change.message.ticket_id))
             elif change.message.ticket_number is not None:
                 numbers.add((change.tenant_id, change.message.ticket_number))
-        for row in await locked.lock(connection, sorted(ids), sorted(numbers)):
-            ticket = ticket_of(row)
+        rows = await locked.lock(connection, sorted(ids), sorted(numbers))
+        tickets = [ticket_of(row) for row in rows]
+        if tickets:
+            unreadable = await add_clocks(connection, tickets)
+            for problem in unreadable.values():
+                raise problem
+        for ticket in tickets:
             self._by_id[ticket.tenant_id, ticket.id] = ticket
             self._by_number[ticket.tenant_id, ticket.number] = ticket
+
+    async def ask_tiers(self, connection: asyncpg.Connection, known: Known) -> None:
+        """Add the tiers of their customers to what is known, where a policy may ask for them."""
+        wanted = curious_customers(self._by_id.values(), known)
+        if wanted:
+            known.tiers |= await tiers(connection, wanted)
 
     def addressed(self, change: Change) -> Ticket | None:
         """The ticket that a change addresses within its tenant, as it is by now."""
@@ -105,7 +118,7 @@ def decide_changes(
     change_rules: ChangeRules,
 ) -> list[ChangeDecision]:
     """One decision per change, in their order; a repeat within the batch is a duplicate too."""
-    earlier = Earlier(known)
+    earlier, choice = Earlier(known), choice_in(known)
     decisions: list[ChangeDecision] = []
     for each in changes:
         ticket = tickets.addressed(each)
@@ -118,6 +131,7 @@ def decide_changes(
                 now=known.now,
                 partners=known.partners,
                 rules=_rules_of(change.tenant_id, known, change_rules),
+                choice=choice,
             )
             earlier.remember(decision)
         if isinstance(decision, Changed):

@@ -11,6 +11,7 @@ from handlers.facts import compact_json, utc
 from handlers.life import Deed, Move, moved
 from handlers.outcomes import Effect, NewMessage
 from handlers.ticket import Ticket
+from schemas.vocabulary import SYSTEM_ACTOR
 
 TOLD: Final = (
     "status",
@@ -42,22 +43,32 @@ _TOLD_VALUES: Final = attrgetter(*TOLD)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-class Step(NamedTuple):
-    """One effect: its type, the ticket after it, what changed, and what only this type tells."""
-
-    ce_type: str
-    ticket: Ticket
-    changes: Mapping[str, Any]
-    more: Mapping[str, Any] = _NOTHING
-    message: NewMessage | None = None
-
-
 class Cause(NamedTuple):
     """Who caused a fact, an actor or the system, and the request id that it gave."""
 
     actor_type: str
     actor_id: str | None
     request_id: str | None
+
+
+SYSTEM: Final = Cause(SYSTEM_ACTOR, None, None)
+"""Nobody: time passed."""
+
+
+class Step(NamedTuple):
+    """One effect: its type, the ticket after it, what changed, and what only this type tells.
+
+    since: when time brought it about by itself; None for what somebody did. data: all that is told
+    where it is no update of the ticket, but for the sequence.
+    """
+
+    ce_type: str
+    ticket: Ticket
+    changes: Mapping[str, Any]
+    more: Mapping[str, Any] = _NOTHING
+    message: NewMessage | None = None
+    since: datetime | None = None
+    data: Mapping[str, Any] | None = None
 
 
 def steps(ce_type: str, before: Ticket, after: Ticket, **more: object) -> list[Step]:
@@ -92,7 +103,24 @@ def facts_of(
 
     at: when they took effect. That an actor caused them is for the caller to note on the ticket.
     """
-    shared = {
+    shared = _shared(before, cause, at, now)
+    effects = []
+    for number, step in enumerate(taken, before.sequence + 1):
+        if step.data is not None:
+            data = {**step.data, "sequence": number}
+        else:
+            told = shared if step.since is None else _shared(before, SYSTEM, step.since, now)
+            data = {**told, "changes": step.changes, **step.more, "sequence": number}
+        is_by_time = step.since is not None
+        effects.append(Effect(step.ce_type, number, compact_json(data), is_by_time))
+    after = taken[-1].ticket.copy()
+    after.sequence = before.sequence + len(effects)
+    after.updated_at = now
+    return after, effects
+
+
+def _shared(before: Ticket, cause: Cause, at: datetime, now: datetime) -> dict[str, Any]:
+    return {
         "ticket_id": before.id,
         "ticket_number": before.number,
         "tenant_id": before.tenant_id,
@@ -102,14 +130,6 @@ def facts_of(
         "occurred_at": utc(at),
         "updated_at": utc(now),
     }
-    effects = []
-    for number, step in enumerate(taken, before.sequence + 1):
-        data = {**shared, "changes": step.changes, **step.more, "sequence": number}
-        effects.append(Effect(step.ce_type, number, compact_json(data)))
-    after = taken[-1].ticket.copy()
-    after.sequence = before.sequence + len(effects)
-    after.updated_at = now
-    return after, effects
 
 
 def difference(before: Ticket, after: Ticket) -> dict[str, Any]:

@@ -8,14 +8,24 @@ from db.bulk import NULL, Row
 from handlers.change_facts import TOLD
 from handlers.facts import compact_json, utc
 from handlers.outcomes import Changed, ChangeDecision, Duplicate, Effect, Known, Rejected, Unchanged
-from handlers.rows import FactIdentity, Stamp, Written, write_fact, write_outcome, write_rejected
+from handlers.rows import (
+    NO_CAUSE,
+    Cause,
+    Stamp,
+    Written,
+    cause_of,
+    fact_row,
+    write_outcome,
+    write_rejected,
+)
 from handlers.ticket import Ticket
 from schemas.vocabulary import Outcome
 
 CHANGED_COLUMNS: Final = (
     *("tenant_id", "id"),
     *TOLD,
-    *("last_response_at", "sequence", "last_change_sequence", "last_change_at", "updated_at"),
+    *("sla_breached", "last_response_at", "sequence", "last_change_sequence"),
+    *("last_change_at", "updated_at"),
 )
 """What a change may set, after the key."""
 
@@ -39,13 +49,14 @@ def _write_changed(written: Written, changed: Changed, stamp: Stamp) -> None:
     request, ticket, message = changed.request, changed.ticket, changed.message
     changed_at = utc(ticket.updated_at)
     written.changed[ticket.tenant_id, ticket.id] = ticket_row(ticket, CHANGED_COLUMNS)
+    written.keep_clocks(ticket.tenant_id, ticket.id, changed.clocks, changed.segments)
     if message is not None:
         written.messages.append(
             (
                 message.id,
                 ticket.id,
                 ticket.tenant_id,
-                str(changed.effects[0].sequence),  # its fact is the first
+                str(_sequence_of_message(changed.effects)),
                 message.sender_type,
                 NULL if message.sender_id is None else message.sender_id,
                 message.body,
@@ -55,8 +66,8 @@ def _write_changed(written: Written, changed: Changed, stamp: Stamp) -> None:
             )
         )
     for effect in changed.effects:
-        key = fact_of(ticket, effect)
-        write_fact(written, request, key, effect.data, stamp, occurred_at=changed_at)
+        cause = NO_CAUSE if effect.is_by_time else cause_of(request)
+        written.facts.append(effect_row(ticket, effect, stamp, cause))
     write_outcome(written, request, Outcome.CHANGED, NULL, stamp)
 
 
@@ -65,9 +76,16 @@ def ticket_row(ticket: Ticket, columns: Iterable[str]) -> Row:
     return tuple([_cell(getattr(ticket, name)) for name in columns])
 
 
-def fact_of(ticket: Ticket, effect: Effect) -> FactIdentity:
-    """Which fact an effect is."""
-    return ticket.id, str(effect.sequence), effect.ce_type, ticket.number, ticket.id
+def effect_row(ticket: Ticket, effect: Effect, stamp: Stamp, cause: Cause = NO_CAUSE) -> Row:
+    """The fact that an effect on a ticket is; no cause where time alone brought it about."""
+    fact = (ticket.id, str(effect.sequence), effect.ce_type, ticket.number, ticket.id)
+    changed_at = utc(ticket.updated_at)
+    return fact_row(ticket.tenant_id, fact, effect.data, stamp, changed_at, cause)
+
+
+def _sequence_of_message(effects: Iterable[Effect]) -> int:
+    """That of its fact."""
+    return next(each.sequence for each in effects if each.ce_type == "ticket.message_added")
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401  any field of a ticket
@@ -76,6 +94,8 @@ def _cell(value: Any) -> str:  # noqa: ANN401  any field of a ticket
             return NULL
         case str():
             return value
+        case bool():
+            return "true" if value else "false"
         case datetime():
             return utc(value)
         case int():

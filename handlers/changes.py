@@ -1,6 +1,6 @@
 """A change and the ticket it addresses: the decision. Pure, and the heart of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -10,9 +10,11 @@ from handlers.change_facts import Cause, Step, facts_of, status_step, steps
 from handlers.conversation import add_message
 from handlers.escalation import escalate
 from handlers.life import CLOSED, RATED_IN, TAKEN_WHEN_CLOSED, Deed, find_move, reopening_refusal
-from handlers.outcomes import Change, Changed, Party, Rejected, Unchanged
+from handlers.outcomes import Change, Changed, Effect, Party, Rejected, Unchanged
 from handlers.refusal import Refusal, refused
-from handlers.sla.targets import DEFAULT_TARGETS
+from handlers.sla.course import Choice, Course, met
+from handlers.sla.notices import SLA_TYPES
+from handlers.sla.terms import DEFAULT_LEVELS, Levels
 from handlers.ticket import Ticket
 from schemas.ticket_change_requested import (
     AddMessage,
@@ -53,6 +55,11 @@ Plan = list[Step] | Refusal
 DEFAULT_RULES: Final = ChangeRules()
 
 
+def default_levels(ticket: Ticket) -> Levels:
+    """What a ticket's clocks are judged by where its tenant has no policy."""
+    return DEFAULT_LEVELS[ticket.priority]
+
+
 def decide_change(
     change: Change,
     ticket: Ticket | None,
@@ -60,14 +67,16 @@ def decide_change(
     now: datetime,
     partners: Mapping[str, Party],
     rules: ChangeRules = DEFAULT_RULES,
+    choice: Choice = default_levels,
 ) -> Changed | Unchanged | Rejected:
     """What becomes of a change. ticket: found within the change's tenant, or None; never altered.
 
-    partners: at least the one that the change names, if it is on record. A changed ticket is a new
-    one, to be given to the next change of the same ticket. Who may not change a ticket is told so
-    first, and nothing else of it; then whoever acts on an old picture. now: when the transaction
-    began; who waited for the ticket longer than others has begun before them, and goes on from
-    when the ticket was last changed: its time never goes back.
+    partners: at least the one that the change names, if it is on record. choice: what the ticket's
+    clocks would be judged by. A changed ticket is a new one, to be given to the next change of the
+    same ticket. Who may not change a ticket is told so first, and nothing else of it; then whoever
+    acts on an old picture. now: when the transaction began; who waited for the ticket longer than
+    others has begun before them, and goes on from when the ticket was last changed: its time never
+    goes back. What was due on its clocks before it took effect is told before.
     """
     message = change.message
     actor = known_actor(message)
@@ -78,17 +87,34 @@ def decide_change(
         return Rejected(change, *refused(RejectionCode.TICKET_NOT_FOUND, id=named))
     now = max(now, ticket.updated_at)
     at = effective_at(message.occurred_at, ticket, now)
-    case = Case(ticket, actor, change.request_key, at, now, partners, rules)
+    course = Course(ticket, now, choice)
+    course.catch_up(at)
+    case = Case(course.ticket, actor, change.request_key, at, now, partners, rules)
     plan = admitted(change, ticket, actor) or _out_of_time(message, ticket) or _plan(message, case)
+    if at < now and plan and not isinstance(plan, Refusal):
+        # Only what it achieves is judged by when it took effect. All else happens now.
+        course.catch_up(now, but_for=met(course.ticket, plan[-1].ticket))
+        course.catch_up(at)
+        plan = _plan(message, case._replace(ticket=course.ticket))
     if isinstance(plan, Refusal):
         return Rejected(change, *plan)
     if not plan:
         return Unchanged(change, ticket)
     claimant = message.actor
     cause = Cause(actor, None if claimant is None else claimant.id, message.request_id)
-    after, effects = facts_of(plan, ticket, cause, at=at, now=now)
-    after.last_change_sequence, after.last_change_at = after.sequence, at
-    return Changed(change, after, effects, plan[0].message)
+    course.take(plan)
+    after, effects = facts_of(course.steps, ticket, cause, at=at, now=now)
+    after.last_change_sequence, after.last_change_at = _last_of_actor(effects), at
+    return Changed(
+        change, after, effects, plan[0].message, [*course.clocks.values()], course.segments
+    )
+
+
+def _last_of_actor(effects: Sequence[Effect]) -> int:
+    """The sequence of the last fact that somebody caused, not the clocks."""
+    return max(
+        each.sequence for each in effects if not each.is_by_time and each.ce_type not in SLA_TYPES
+    )
 
 
 def effective_at(occurred_at: datetime | None, ticket: Ticket, now: datetime) -> datetime:
@@ -142,19 +168,9 @@ def _assign(message: Assign, case: Case) -> Plan:
 
 
 def _set_priority(message: SetPriority, case: Case) -> Plan:
-    """The clocks run from where they started: the time that has passed counts for the new target.
-
-    A first response that was given was due when it was.
-    """
-    ticket, targets = case.ticket, DEFAULT_TARGETS[message.priority]
-    if ticket.priority is message.priority:
-        return []
-    after = ticket.copy()
+    after = case.ticket.copy()
     after.priority = message.priority
-    after.sla_due_date = ticket.created_at + targets.resolution
-    if ticket.first_response_at is None:
-        after.first_response_due_at = ticket.created_at + targets.first_response
-    return steps("ticket.priority_changed", ticket, after)
+    return steps("ticket.priority_changed", case.ticket, after)
 
 
 def _set_fields(message: SetFields, case: Case) -> Plan:

@@ -10,19 +10,16 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from db import closing, tickets
-from db.bulk import Row
 from db.closing import Key
 from handlers.batch import Handled
 from handlers.change_batch import ticket_of
-from handlers.change_facts import Cause, facts_of, status_step
-from handlers.change_rows import fact_of, ticket_row
-from handlers.facts import utc
+from handlers.change_facts import SYSTEM, facts_of, status_step
+from handlers.change_rows import effect_row, ticket_row
 from handlers.life import Occasion, move_on
 from handlers.outcomes import Effect, Known
-from handlers.rows import Stamp, Written, fact_row
+from handlers.rows import Stamp, Written
 from handlers.ticket import Ticket
 from handlers.write import write
-from schemas.vocabulary import SYSTEM_ACTOR
 
 CLOSED_COLUMNS: Final = (
     "tenant_id",
@@ -63,7 +60,11 @@ async def close_due(
         known = Known(now, outbox_id)
         rows = [ticket_row(each.ticket, CLOSED_COLUMNS) for each in closed]
         await tickets.update(connection, CLOSED_COLUMNS, rows)
-        written = Written(facts=_facts(closed, Stamp(known)))
+        stamp = Stamp(known)
+        facts = [
+            effect_row(each.ticket, effect, stamp) for each in closed for effect in each.effects
+        ]
+        written = Written(facts=facts)
         await write(connection, written, known, copy_from=copy_from)
     return Handled(
         now=now,
@@ -83,22 +84,6 @@ def close_ticket(ticket: Ticket, now: datetime, stay: timedelta) -> Closed | Non
         return None
     at = max(now, ticket.updated_at)
     step = status_step(ticket, move, at, at)
-    cause = Cause(SYSTEM_ACTOR, None, None)
-    after, effects = facts_of([step], ticket, cause, at=at, now=at)
+    after, effects = facts_of([step], ticket, SYSTEM, at=at, now=at)
     after.last_change_at = ticket.last_change_at or ticket.updated_at  # the last by an actor
     return Closed(after, effects)
-
-
-def _facts(closed: Sequence[Closed], stamp: Stamp) -> list[Row]:
-    """No record caused them."""
-    return [
-        fact_row(
-            ticket.tenant_id,
-            fact_of(ticket, effect),
-            effect.data,
-            stamp,
-            utc(ticket.updated_at),
-        )
-        for ticket, effects in closed
-        for effect in effects
-    ]

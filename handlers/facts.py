@@ -3,17 +3,23 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from handlers.outcomes import Change, Created, Rejected, Request
 from handlers.routing import Routed
-from handlers.sla.targets import DueDates
 from schemas.vocabulary import ActorType, Kind, TicketStatus
 
 EMPTY_OBJECT: Final = "{}"
 EMPTY_LIST: Final = "[]"
+
+
+class DueDates(NamedTuple):
+    """RFC 3339 texts in UTC, as both the row and the fact carry them; None: no clock, or held."""
+
+    first_response: str | None
+    resolution: str | None
 
 
 def utc(instant: datetime) -> str:

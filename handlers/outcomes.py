@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 from handlers.record import Record
 from handlers.routing import CompiledPolicy, Routed
+from handlers.sla.clock import Clock
+from handlers.sla.history import Segment
 from handlers.sla.terms import DEFAULT_LEVELS, Levels
 from handlers.ticket import Ticket
 from schemas.envelope import Envelope
@@ -99,11 +101,15 @@ class Parked(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """A fact that a change causes. data: its JSON, as it is published."""
+    """A fact that a change causes. data: its JSON, as it is published.
+
+    is_by_time: nobody caused it; it is told now because the ticket's clocks were looked at.
+    """
 
     ce_type: str
     sequence: int
     data: str
+    is_by_time: bool = False
 
 
 class NewMessage(NamedTuple):
@@ -118,12 +124,17 @@ class NewMessage(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A ticket is changed. ticket: as it is now; effects: at least one, in their order."""
+    """A ticket is changed. ticket: as it is now; effects: at least one, in their order.
+
+    clocks, segments: those of the ticket's that are to be written, and what happened to them.
+    """
 
     request: Change
     ticket: Ticket
     effects: Sequence[Effect]
     message: NewMessage | None
+    clocks: Sequence[Clock] = ()
+    segments: Sequence[Segment] = ()
 
 
 class Unchanged(NamedTuple):

@@ -1,6 +1,6 @@
 """Decisions become rows: a ticket, its first message, the outcome, the fact to publish."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -10,6 +10,7 @@ from db import tables
 from db.bulk import NULL, Row, Rows
 from handlers.facts import (
     EMPTY_LIST,
+    DueDates,
     actor_of,
     compact_json,
     context_of,
@@ -29,7 +30,15 @@ from handlers.outcomes import (
     Request,
 )
 from handlers.record import place_of
-from handlers.sla.targets import due_dates
+from handlers.sla.beginnings import Beginnings, may_stand_still
+from handlers.sla.clock import Clock
+from handlers.sla.history import Segment
+from handlers.sla.rows import (
+    NEW_CLOCK_COLUMNS,
+    SEGMENT_COLUMNS,
+    clock_row,
+    segment_row,
+)
 from schemas.vocabulary import Kind, Outcome
 
 TICKET_COLUMNS: Final = (
@@ -109,12 +118,17 @@ Cause: TypeAlias = tuple[str, str, str]
 NO_CAUSE: Final = (NULL, NULL, NULL)
 
 
+ClockKey: TypeAlias = tuple[str, str, str, int]
+"""Which clock: tenant, ticket, metric and cycle."""
+
+
 @dataclass(slots=True)
 class Written:
     """The rows of a batch. settled: identities decided before (rejected or parked), decided anew.
 
     A settled identity's row changes; one that is new to the arbiter is inserted. changed: tickets
-    (handlers.change_rows.CHANGED_COLUMNS), as they are after their last change.
+    (handlers.change_rows.CHANGED_COLUMNS), as they are after their last change. clocks: those that
+    did not just start.
     """
 
     customers: list[tuple[str, str]] = field(default_factory=list)
@@ -125,12 +139,26 @@ class Written:
     settled: dict[tuple[str, str], Row] = field(default_factory=dict)
     parked: dict[tuple[str, str], Parked] = field(default_factory=dict)
     changed: dict[tuple[str, str], Row] = field(default_factory=dict)
+    new_clocks: list[Row] = field(default_factory=list)
+    clocks: dict[ClockKey, Row] = field(default_factory=dict)
+    segments: list[Row] = field(default_factory=list)
+
+    def keep_clocks(
+        self, tenant_id: str, ticket_id: str, clocks: Iterable[Clock], segments: Iterable[Segment]
+    ) -> None:
+        """Write these clocks of a ticket as they are now, and what happened to them."""
+        for clock in clocks:
+            key = (tenant_id, ticket_id, clock.metric, clock.cycle)
+            self.clocks[key] = clock_row(tenant_id, ticket_id, clock)
+        self.segments += [segment_row(tenant_id, ticket_id, each) for each in segments]
 
     def tables(self) -> list[Rows]:
         """Everything that is only ever inserted, table by table, without the empty ones."""
         batches = [
             Rows(tables.tickets, TICKET_COLUMNS, self.tickets),
             Rows(tables.ticket_messages, MESSAGE_COLUMNS, self.messages),
+            Rows(tables.sla_clocks, NEW_CLOCK_COLUMNS, self.new_clocks),
+            Rows(tables.sla_segments, SEGMENT_COLUMNS, self.segments),
             Rows(tables.requests, REQUEST_COLUMNS, sorted(self.requests.values())),
             Rows(tables.ticket_facts, FACT_COLUMNS, self.facts),
         ]
@@ -159,12 +187,12 @@ def rows_of(decisions: Sequence[Decision], known: Known) -> Written:
 class Stamp:
     """What all rows of one transaction share."""
 
-    __slots__ = ("decided", "due", "now", "outbox_id")
+    __slots__ = ("beginnings", "decided", "now", "outbox_id")
 
     def __init__(self, known: Known) -> None:
         self.now = utc(known.now)
         self.outbox_id = str(known.outbox_id)
-        self.due = due_dates(known.now)
+        self.beginnings = Beginnings(known.now)
         self.decided = known.decided
 
 
@@ -183,7 +211,7 @@ def _json_list(values: Sequence[str]) -> str:
 def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
     request, now = created.request, stamp.now
     message, tenant_id, ticket_id = request.message, request.tenant_id, request.ticket_id
-    due = stamp.due[created.priority]
+    due = _start_clocks(written, created, stamp)
     context = context_of(created)
     actor_type, actor_id = actor_of(request, created.customer_id)
     actor = NULL if actor_id is None else actor_id
@@ -212,8 +240,8 @@ def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
             context,
             NULL if message.group_key is None else message.group_key,
             NULL if message.requested_at is None else message.requested_at,
-            due.resolution,
-            due.first_response,
+            due.resolution or NULL,
+            due.first_response or NULL,
             now,
             actor,
             now,
@@ -243,6 +271,20 @@ def _write_created(written: Written, created: Created, stamp: Stamp) -> None:
     write_outcome(written, request, Outcome.CREATED, NULL, stamp)
 
 
+def _start_clocks(written: Written, created: Created, stamp: Stamp) -> DueDates:
+    request, message = created.request, created.request.message
+    if may_stand_still(message.target_type, message.context):
+        still = stamp.beginnings.held(created.levels, message.target_type, message.context or {})
+        if still is not None:
+            key = (request.tenant_id, request.ticket_id)
+            written.keep_clocks(*key, still.clocks, still.segments)
+            return still.due
+    begun = stamp.beginnings.of(created.levels)
+    for row in begun.rows:
+        written.new_clocks.append((request.tenant_id, request.ticket_id, *row))
+    return begun.due
+
+
 def write_rejected(written: Written, rejected: Rejected, stamp: Stamp) -> None:
     """Add the fact that a rule refused it, and its outcome."""
     request = rejected.request
@@ -267,16 +309,14 @@ def write_fact(
     fact: FactIdentity,
     data: str,
     stamp: Stamp,
-    *,
-    occurred_at: str | None = None,
 ) -> None:
-    """Add a fact that a record caused. occurred_at: where it is not the transaction's now."""
-    cause = _cause_of(request)
-    row = fact_row(request.tenant_id, fact, data, stamp, occurred_at or stamp.now, cause)
+    """Add a fact that a record caused."""
+    row = fact_row(request.tenant_id, fact, data, stamp, stamp.now, cause_of(request))
     written.facts.append(row)
 
 
-def _cause_of(request: Request | Change) -> Cause:
+def cause_of(request: Request | Change) -> Cause:
+    """What subscribers and the timeline are told of who caused a fact."""
     envelope, record = request.envelope, request.record
     trace = envelope.traceparent or NULL
     if causation_id := envelope.id or request.message.request_id:

@@ -5,18 +5,19 @@ from typing import Final
 
 import asyncpg
 
-from db import parties, requests, tables, tickets
+from db import clocks, parties, requests, tables, tickets
 from db.bulk import Rows, copy, insert
 from handlers.change_rows import CHANGED_COLUMNS
 from handlers.outcomes import Known
 from handlers.rows import REQUEST_COLUMNS, TICKET_COLUMNS, Written
+from handlers.sla.rows import CLOCK_COLUMNS, NEW_CLOCK_COLUMNS
 
 OUTBOX_COLUMNS: Final = ("id", "facts", "dead_letters", "bytes", "created_at")
 
 COPY_FROM: Final = 80
 """From this many tickets on COPY (a statement per table) beats one INSERT for all tables."""
 
-ROWS_PER_TICKET: Final = 4
+ROWS_PER_TICKET: Final = 6
 
 NO_COPY: Final = 1_000_000
 """More tickets than any batch has: for a role under row-level security, where COPY is refused."""
@@ -43,6 +44,7 @@ async def write(
     if written.changed:
         changed = [written.changed[key] for key in sorted(written.changed)]
         await tickets.update(connection, CHANGED_COLUMNS, changed)
+    await _put_clocks(connection, written)
     batches = written.tables()
     facts = len(written.facts)
     if facts or dead_letters:
@@ -60,8 +62,20 @@ async def write_opened(
     if written.customers:
         await parties.add_unlisted_customers(connection, written.customers)
         written.customers = []
-    await _add(connection, [Rows(tables.tickets, TICKET_COLUMNS, written.tickets)], copy_from)
-    written.tickets = []
+    opened = [
+        Rows(tables.tickets, TICKET_COLUMNS, written.tickets),
+        Rows(tables.sla_clocks, NEW_CLOCK_COLUMNS, written.new_clocks),
+    ]
+    await _add(connection, [batch for batch in opened if batch.rows], copy_from)
+    await _put_clocks(connection, written)
+    written.tickets, written.new_clocks = [], []
+
+
+async def _put_clocks(connection: asyncpg.Connection, written: Written) -> None:
+    if written.clocks:
+        rows = [written.clocks[key] for key in sorted(written.clocks)]
+        await clocks.put(connection, CLOCK_COLUMNS, rows)
+        written.clocks = {}
 
 
 async def _add(connection: asyncpg.Connection, batches: Sequence[Rows], copy_from: int) -> None:

@@ -26,6 +26,8 @@ TENANT_TABLES = (
     "partners",
     "tickets",
     "ticket_messages",
+    "sla_clocks",
+    "sla_segments",
     "requests",
     "ticket_facts",
     "held_facts",
@@ -38,6 +40,8 @@ ALL_TABLES = (
     "customers",
     "partners",
     "ticket_messages",
+    "sla_clocks",
+    "sla_segments",
     "requests",
     "ticket_facts",
     "outbox",
@@ -55,6 +59,8 @@ def upgrade() -> None:
     create_parties()
     create_tickets()
     create_ticket_messages()
+    create_sla_clocks()
+    create_sla_segments()
     create_requests()
     create_ticket_facts()
     create_outbox()
@@ -92,6 +98,12 @@ def bigint(name: str, *, null: bool = True) -> sa.Column[object]:
 
 def at(name: str, *, null: bool = True, default: str | None = None) -> sa.Column[object]:
     return column(name, sa.DateTime(timezone=True), null=null, default=default)
+
+
+def list_of(name: str, item: sa.types.TypeEngine[Any]) -> sa.Column[object]:
+    return sa.Column(
+        name, postgresql.ARRAY(item), nullable=False, server_default=sa.text("'{}'")
+    )
 
 
 def json(name: str, default: str) -> sa.Column[object]:
@@ -222,6 +234,66 @@ def create_ticket_messages() -> None:
         sa.Column("is_internal", sa.Boolean(), nullable=False, server_default=sa.false()),
         at("created_at", null=False),
         sa.PrimaryKeyConstraint("tenant_id", "ticket_id", "sequence", name="pk_ticket_messages"),
+        postgresql_with=APPEND_ONLY,
+    )
+
+
+def create_sla_clocks() -> None:
+    op.create_table(
+        "sla_clocks",
+        text("tenant_id", null=False),
+        uuid("ticket_id", null=False),
+        text("metric", null=False),
+        integer("cycle", null=False, default="1"),
+        text("state", null=False, default="'running'"),
+        at("started_at", null=False),
+        integer("target_seconds", null=False),
+        text("policy"),
+        integer("policy_version"),
+        integer("calendar_version"),
+        at("counted_at"),
+        sa.Column("elapsed_us", sa.BigInteger(), nullable=False, server_default=sa.text("0")),
+        sa.Column("paused_us", sa.BigInteger(), nullable=False, server_default=sa.text("0")),
+        list_of("pauses", sa.DateTime(timezone=True)),
+        list_of("pause_reasons", sa.Text()),
+        at("due_at"),
+        at("next_fire_at"),
+        list_of("fired", sa.Text()),
+        integer("breach_sequence"),
+        integer("breaches", null=False, default="0"),
+        at("ended_at"),
+        at("annulled_at"),
+        integer("segments", null=False, default="0"),
+        sa.PrimaryKeyConstraint("tenant_id", "ticket_id", "metric", "cycle", name="pk_sla_clocks"),
+        sa.CheckConstraint(
+            "state IN ('running', 'paused', 'fulfilled', 'cancelled')", name="ck_sla_clocks_state"
+        ),
+        postgresql_with=APPEND_ONLY,
+    )
+    create_index(
+        "ix_sla_clocks_next_fire_at", "sla_clocks", ["next_fire_at"], "next_fire_at IS NOT NULL"
+    )
+
+
+def create_sla_segments() -> None:
+    op.create_table(
+        "sla_segments",
+        text("tenant_id", null=False),
+        uuid("ticket_id", null=False),
+        text("metric", null=False),
+        integer("cycle", null=False),
+        integer("number", null=False),
+        text("kind", null=False),
+        at("at", null=False),
+        list_of("pause_reasons", sa.Text()),
+        at("until"),
+        integer("target_seconds", null=False),
+        text("policy"),
+        integer("policy_version"),
+        integer("calendar_version"),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "ticket_id", "metric", "cycle", "number", name="pk_sla_segments"
+        ),
         postgresql_with=APPEND_ONLY,
     )
 

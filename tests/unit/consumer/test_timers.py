@@ -57,7 +57,7 @@ def nothing_to_sweep(monkeypatch: pytest.MonkeyPatch, **sweeps: Sweeper) -> Time
         setting=Setting(Rules(), "group"),
         read=lambda record: read(record, REQUESTS, MOST_BYTES),
     )
-    for name, sweep in sweeps.items():
+    for name, sweep in ({"firing": Sweeper()} | sweeps).items():
         monkeypatch.setattr(getattr(made, name), "sweep", sweep)
     return made
 

@@ -9,11 +9,21 @@ from typing import Any
 from handlers.changes import ChangeRules, decide_change
 from handlers.identity import request_key
 from handlers.outcomes import Change, Changed, Party, Rejected, Unchanged
+from handlers.sla.clock import Clock, ClockState, ended, held, start
+from handlers.sla.notices import SLA_TYPES
+from handlers.sla.terms import DEFAULT_LEVELS
 from handlers.ticket import Ticket
 from schemas.catalogue import TOPIC_OF_CE_TYPE, TOPICS
 from schemas.decode import Decoded, decode
 from schemas.ticket_change_requested import TicketChangeRequested
-from schemas.vocabulary import ActorType, Priority, RejectionCode, TicketStatus
+from schemas.vocabulary import (
+    ActorType,
+    PauseReason,
+    Priority,
+    RejectionCode,
+    SlaMetric,
+    TicketStatus,
+)
 
 CREATED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NOW = CREATED + timedelta(minutes=90)
@@ -82,7 +92,27 @@ def a_ticket(status: str = "open", **fields: object) -> Ticket:
         created_at=CREATED,
         updated_at=CREATED,
     )
-    return replace(ticket, **fields)  # type: ignore[arg-type]  # fields of Ticket
+    made = replace(ticket, **fields)  # type: ignore[arg-type]  # fields of Ticket
+    if "clocks" not in fields:
+        made.clocks = clocks_of(made)
+    return made
+
+
+def clocks_of(ticket: Ticket) -> dict[SlaMetric, Clock]:
+    """Those of a ticket that has gone straight to where it is."""
+    clocks = {}
+    for metric, terms in zip(SlaMetric, DEFAULT_LEVELS[ticket.priority], strict=True):
+        clock = start(terms, ticket.created_at)
+        if metric is SlaMetric.FIRST_RESPONSE and ticket.first_response_at is not None:
+            clock = ended(clock, ClockState.FULFILLED, ticket.first_response_at)
+        elif ticket.resolved_at is not None:
+            is_resolution = metric is SlaMetric.RESOLUTION
+            state = ClockState.FULFILLED if is_resolution else ClockState.CANCELLED
+            clock = ended(clock, state, ticket.resolved_at)
+        elif ticket.status is TicketStatus.WAITING:
+            clock = held(clock, frozenset({PauseReason.WAITING_FOR_CUSTOMER}), None, NOW)
+        clocks[metric] = clock
+    return clocks
 
 
 def a_change(
@@ -126,7 +156,8 @@ def decided(
             _MODELS[TOPIC_OF_CE_TYPE[effect.ce_type]].model_validate_json(effect.data)
             assert effect.sequence == json.loads(effect.data)["sequence"] == number
         assert decision.ticket.sequence == decision.effects[-1].sequence
-        assert decision.ticket.last_change_sequence == decision.ticket.sequence
+        theirs = [each for each in decision.effects if each.ce_type not in SLA_TYPES]
+        assert decision.ticket.last_change_sequence == theirs[-1].sequence
         assert decision.ticket.updated_at == now
     return decision
 

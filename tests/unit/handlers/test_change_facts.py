@@ -32,7 +32,7 @@ JSON = st.recursive(
 BOOKKEEPING = {
     *("id", "number", "tenant_id", "origin_type", "customer_id", "customer_external_id"),
     *("created_at", "updated_at", "last_change_at", "last_response_at"),
-    *("sequence", "last_change_sequence"),
+    *("sequence", "last_change_sequence", "sla_breached", "clocks"),
 }
 
 

@@ -111,7 +111,7 @@ def test_a_priority_has_its_targets_from_the_creation_on(
     priority: Priority, response: int, resolution: int
 ) -> None:
     change = a_change("set_priority", priority=priority.upper())
-    decision = changed(change, a_ticket(), now=NOW + DAY)
+    decision = changed(change, a_ticket())
     assert types(decision) == ["ticket.priority_changed"]
     after = decision.ticket
     assert after.priority is priority

@@ -171,7 +171,7 @@ def test_a_tickets_facts_are_numbered_without_gaps_and_tell_all_that_changed(
     for _, decision, after, _ in history:
         for fact in data(decision) if isinstance(decision, Changed) else ():
             numbers.append(fact["sequence"])
-            for name, change in fact["changes"].items():
+            for name, change in fact.get("changes", {}).items():
                 assert state[name] == change["from"]
                 assert str(state[name]) != str(change["to"])
                 state[name] = change["to"]

@@ -25,7 +25,7 @@ def test_it_closes_when_the_time_is_over_and_not_a_moment_earlier() -> None:
 def test_one_fact_tells_it_and_names_the_system() -> None:
     closed = close_ticket(a_ticket("resolved", sequence=8), NOW + STAY, STAY)
     assert closed is not None
-    ((ce_type, sequence, data),) = closed.effects
+    ((ce_type, sequence, data, _),) = closed.effects
     assert (ce_type, sequence, closed.ticket.sequence) == ("ticket.status_changed", 9, 9)
     told = orjson.loads(data)
     assert told["actor"] == {"type": "system", "id": None}

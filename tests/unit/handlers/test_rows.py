@@ -192,7 +192,9 @@ def test_rows_are_in_key_order() -> None:
         (each.tenant_id, each.ticket_id) for each in requests
     )
     by_table = {batch.table.name: batch.rows for batch in rows.tables()}
-    assert list(by_table) == ["tickets", "ticket_messages", "requests", "ticket_facts"]
+    assert list(by_table) == [
+        *("tickets", "ticket_messages", "sla_clocks", "requests", "ticket_facts")
+    ]
     keys = [(row[0], row[1]) for row in by_table["requests"]]
     assert keys == sorted((each.tenant_id, each.request_key) for each in requests)
 

@@ -1,0 +1,167 @@
+"""What is due on tickets' clocks happens: warnings, breaches and steps of the ladder, told once.
+
+The ticket's row is the only lock. Its clocks are read again under it: whoever was first has told
+what was due, and the second finds nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+import asyncpg
+
+from db import outbox, policies, tickets
+from db.clocks import Key
+from handlers.batch import Handled
+from handlers.change_batch import ticket_of
+from handlers.change_facts import SYSTEM, facts_of
+from handlers.change_rows import effect_row, ticket_row
+from handlers.outcomes import Effect, Known
+from handlers.policies import PolicyUnreadable, of_versions
+from handlers.rows import Stamp, Written
+from handlers.sla.course import Choice, Course
+from handlers.sla.loading import add_clocks, choice_in, curious_customers
+from handlers.ticket import Ticket
+from handlers.write import write
+
+FIRED_COLUMNS: Final = (
+    "tenant_id",
+    "id",
+    "priority",
+    "assigned_team",
+    "sla_due_date",
+    "first_response_due_at",
+    "sla_breached",
+    "escalation_level",
+    "escalated_at",
+    "escalated_to_user_id",
+    "sequence",
+    "last_change_at",
+    "updated_at",
+)
+"""What time alone may set, after the key."""
+
+
+class Unfit(NamedTuple):
+    """A ticket whose clocks could not be dealt with, and why. It is left as it was."""
+
+    key: Key
+    error: BaseException
+
+
+class Told(NamedTuple):
+    """A fact that time brought about. late: how long after it was due."""
+
+    ce_type: str
+    late: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """What came of a sweep, once it is committed. tickets: whose clocks were dealt with."""
+
+    handled: Handled
+    tickets: int
+    told: Sequence[Told]
+    unfit: Sequence[Unfit]
+
+
+class Moved(NamedTuple):
+    """A ticket as it is now, what came of its clocks, and its facts, if any."""
+
+    ticket: Ticket
+    course: Course
+    effects: Sequence[Effect]
+
+
+async def fire_due(connection: asyncpg.Connection, keys: Sequence[Key], *, copy_from: int) -> Fired:
+    """Let everything happen that is due on the clocks of these tickets, under their locks.
+
+    What somebody else holds is left out. copy_from: as `write` takes it.
+    """
+    found = [ticket_of(row) for row in await tickets.lock_free(connection, keys)]
+    unfit: list[Unfit] = []
+    moved: list[Moved] = []
+    now, outbox_id = await outbox.open_write(connection)
+    if found:
+        unfit += [Unfit(*each) for each in (await add_clocks(connection, found)).items()]
+        known = await _known(connection, found, Known(now, outbox_id), unfit)
+        left_out = {each.key for each in unfit}
+        choice = choice_in(known)
+        for ticket in found:
+            key = (ticket.tenant_id, ticket.id)
+            if key in left_out:
+                continue
+            try:
+                each = move_on(ticket, max(now, ticket.updated_at), choice)
+            except Exception as error:  # noqa: BLE001  one ticket's fault stops no other's clocks
+                unfit.append(Unfit(key, error))
+            else:
+                moved += [each] if each.course.clocks else []
+        await _write(connection, moved, known, copy_from)
+    facts = sum(len(each.effects) for each in moved)
+    told = [
+        Told(step.ce_type, each.course.now - step.since)
+        for each in moved
+        for step in each.course.steps
+        if step.since is not None
+    ]
+    handled = Handled(
+        now=now,
+        decisions=[],
+        parties=[],
+        dead=[],
+        repeated=[],
+        outbox_id=outbox_id if facts else None,
+    )
+    return Fired(handled, len(moved), told, unfit)
+
+
+def move_on(ticket: Ticket, now: datetime, choice: Choice) -> Moved:
+    """What comes of a ticket whose clocks are looked at now. Its time never goes back."""
+    course = Course(ticket, now, choice)
+    course.catch_up(now)
+    if not course.steps:
+        return Moved(course.ticket, course, [])
+    after, effects = facts_of(course.steps, ticket, SYSTEM, at=now, now=now)
+    after.last_change_at = ticket.last_change_at or ticket.updated_at  # the last by an actor
+    return Moved(after, course, effects)
+
+
+async def _known(
+    connection: asyncpg.Connection, found: Sequence[Ticket], known: Known, unfit: list[Unfit]
+) -> Known:
+    """With the policies in force; whose can't be understood is left as it was."""
+    tenants = sorted({ticket.tenant_id for ticket in found})
+    known.versions = await policies.current_versions(connection, tenants)
+    if known.versions:
+        read = await of_versions(connection, sorted(known.versions.items()))
+        for (tenant_id, _), policy in read.items():
+            if isinstance(policy, PolicyUnreadable):
+                unfit += [
+                    Unfit((ticket.tenant_id, ticket.id), policy)
+                    for ticket in found
+                    if ticket.tenant_id == tenant_id
+                ]
+            else:
+                known.policies[tenant_id] = policy
+        wanted = curious_customers(found, known)
+        if wanted:
+            known.tiers = await policies.tiers(connection, wanted)
+    return known
+
+
+async def _write(
+    connection: asyncpg.Connection, moved: Sequence[Moved], known: Known, copy_from: int
+) -> None:
+    written, stamp = Written(), Stamp(known)
+    for ticket, course, effects in moved:
+        clocks = course.clocks.values()
+        written.keep_clocks(ticket.tenant_id, ticket.id, clocks, course.segments)
+        written.facts += [effect_row(ticket, effect, stamp) for effect in effects]
+    rows = [ticket_row(each.ticket, FIRED_COLUMNS) for each in moved if each.effects]
+    if rows:
+        await tickets.update(connection, FIRED_COLUMNS, rows)
+    if moved:
+        await write(connection, written, known, copy_from=copy_from)
