@@ -138,6 +138,76 @@ def test_a_fault_is_told_with_file_line_and_field(line: str, replacement: str, f
     assert found.startswith(f"acme.yaml:{fault}"), found
 
 
+SLA = """\
+calendars:
+  office:
+    timezone: Europe/Vienna
+    weekly:
+      mon:
+        - [09:00, 12:00]
+        - ["13:00", 24:00]
+    date_overrides:
+      2026-12-24: [[09:00, 12:00]]
+sla:
+  - name: all
+    calendar: office
+    targets:
+      first_response: off
+      resolution:
+        urgent: 4h
+        normal: 90m
+    ladder:
+      - at: 30m before due
+        level: 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "replacement", "fault"),
+    [
+        ("    timezone: Europe/Vienna", "    zone: x", "2: calendars.office.timezone: is missing;"),
+        (
+            "        - [09:00, 12:00]",
+            "        - [09:00, 25:00]",
+            "6: calendars.office.weekly.mon[0][1]: is '25:00';",
+        ),
+        (
+            "      2026-12-24: [[09:00, 12:00]]",
+            "      2026-12-24: [[09:00, 12]]",
+            "9: calendars.office.date_overrides.2026-12-24[0][1]: is the number 12;",
+        ),
+        ("    calendar: office", "    calendar: home", "12: sla[0].calendar: is 'home',"),
+        (
+            "        normal: 90m",
+            "        normal: 90",
+            "17: sla[0].targets.resolution.normal: is the",
+        ),
+        ("        level: 1", "        lvel: 1", "20: sla[0].ladder[0].lvel: is no field here;"),
+        ("        level: 1", "        metric: resolution", "19: sla[0].ladder[0]: does nothing;"),
+        (
+            "    ladder:",
+            "    warnings: 100\n    ladder:",
+            "18: sla[0].warnings: is the number 100;",
+        ),
+    ],
+)
+def test_a_fault_of_service_levels_is_told_too(line: str, replacement: str, fault: str) -> None:
+    assert line in SLA
+    assert f"acme.yaml:{fault}" in "\n".join(faults(SLA.replace(line, replacement)))
+
+
+def test_a_policy_that_is_shown_says_the_same() -> None:
+    policy = read_policy("acme.yaml", (POLICY + SLA).encode())
+    shown = as_yaml({"tenant_id": "acme", **policy.document})
+    assert read_policy("shown.yaml", shown.encode()).document == policy.document
+    for line in (
+        "      first_response: 'off'",
+        "        normal: 1h30m",
+        "    - at: 30m before due",
+    ):
+        assert line.strip("- ") in shown, shown
+
+
 def test_faults_come_in_the_order_of_lines() -> None:
     text = POLICY.replace("acme", "a b").replace("off", "never").replace("high", "hihg")
     assert [found.split(":")[1] for found in faults(text)] == ["1", "2", "8"]

@@ -7,3 +7,7 @@ def test_one_is_singular() -> None:
         "1 request",
         "2 requests",
     ]
+
+
+def test_a_plural_of_its_own_is_given() -> None:
+    assert [counted(count, "policy", "policies") for count in (1, 2)] == ["1 policy", "2 policies"]

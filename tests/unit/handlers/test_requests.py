@@ -25,7 +25,9 @@ from handlers.outcomes import (
 )
 from handlers.requests import decide, question
 from handlers.routes import ALLOWED
-from schemas.vocabulary import ActorType, Outcome, RejectionCode
+from handlers.routing import compile_policy
+from handlers.sla.terms import DEFAULT_LEVELS
+from schemas.vocabulary import ActorType, Outcome, Priority, RejectionCode
 from tests.records import asked, known, some_id
 from tests.scenarios.messages import ANNA, NORTH, party_id
 
@@ -375,3 +377,59 @@ def test_of_each_identity_at_most_one_record_is_accepted(
         assert decided(request, remembered) == decision
         if not isinstance(decision, Duplicate):
             remembered.decided |= prior(request, outcome_of(decision)).decided
+
+
+SLA_POLICY = {
+    "teams": {"noc": []},
+    "routing": [
+        {
+            "name": "outages",
+            "when": {"ticket_type": ["outage_report"]},
+            "then": {"team": "noc", "priority": "urgent"},
+        }
+    ],
+    "sla": [
+        {"name": "noc", "when": {"team": ["noc"]}, "targets": {"resolution": {"urgent": "2h"}}},
+        {"name": "gold", "when": {"customer_tier": ["gold"]}, "targets": {"first_response": "5m"}},
+    ],
+}
+
+
+def policies_of(request: Request) -> tuple[str | None, ...]:
+    """The SLA policies that its ticket's clocks are judged by, version 4 of them."""
+    facts = known(
+        versions={NORTH: 4},
+        policies={NORTH: compile_policy(SLA_POLICY, 4)},
+        tiers={(NORTH, ANNA): "Gold"},
+    )
+    decision = decided(request, facts)
+    assert isinstance(decision, Created)
+    for terms in decision.levels:
+        assert terms is not None
+        assert terms.policy_version == (None if terms.policy is None else 4)
+    return tuple(None if terms is None else terms.policy for terms in decision.levels)
+
+
+def test_clocks_are_judged_by_what_the_ticket_has_once_it_is_routed() -> None:
+    assert policies_of(asked(ticket_type="outage_report")) == ("gold", "noc")
+    assert policies_of(asked(ticket_type="speed_issue", priority="urgent")) == ("gold", None)
+
+
+def test_clocks_are_judged_by_the_team_that_a_request_names() -> None:
+    named = asked(
+        priority="urgent",
+        assigned_team="noc",
+        customer_id=None,
+        origin_type="tenant",
+        target_type="platform",
+    )
+    assert policies_of(named) == (None, "noc")
+
+
+@pytest.mark.parametrize("priority", Priority)
+def test_without_a_policy_clocks_are_judged_by_the_default_of_their_priority(
+    priority: Priority,
+) -> None:
+    decision = decided(asked(priority=priority.value))
+    assert isinstance(decision, Created)
+    assert decision.levels is DEFAULT_LEVELS[priority]
