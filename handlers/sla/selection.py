@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 from handlers.sla.calendar import ALWAYS, BusinessHours, compile_document
 from handlers.sla.terms import DEFAULT_LEVELS, LadderStep, Levels, Terms, default_terms
@@ -241,16 +242,31 @@ def _target(text: str) -> timedelta | None:
 
 def _ladder(steps: Any, metric: SlaMetric) -> tuple[LadderStep, ...]:  # noqa: ANN401  a list of JSON
     """A metric's steps as they come in time; those of the same time in the document's order."""
+    keys: set[str] = set()
     found = [
         LadderStep(
-            key=f"step:{place}",
+            key=_key(step, keys),
             offset=parsed_offset(step["at"]),
             level=step.get("level"),
             team=step.get("team"),
             user=step.get("user"),
             raises_priority=step.get("raise_priority", False),
         )
-        for place, step in enumerate(steps)
+        for step in steps
         if step.get("metric", SlaMetric.RESOLUTION) == metric
     ]
     return tuple(sorted(found, key=lambda step: step.offset))
+
+
+def _key(step: Mapping[str, Any], taken: set[str]) -> str:
+    """The same in every policy and version: a level that was reached by one is not told by another.
+
+    taken: those of the ladder so far; a second step to a level, and one to none, is what it says.
+    """
+    level = step.get("level")
+    said = crc32(repr(sorted(step.items())).encode())
+    key = f"step:{said:08x}" if level is None else f"level:{level}"
+    if key in taken:
+        key = f"level:{level}:{said:08x}"
+    taken.add(key)
+    return key

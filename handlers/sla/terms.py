@@ -19,7 +19,7 @@ KEPT: Final = 1_000
 class LadderStep(NamedTuple):
     """What happens to the ticket at a time before or after its due time, once a cycle.
 
-    key: its place in the ladder, the same as long as the version is. offset: of business time,
+    key: the same for the same step in any version of any policy. offset: of business time,
     negative before the due time. team, user: None where the ticket's own escalation path says whom.
     """
 

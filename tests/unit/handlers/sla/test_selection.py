@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -157,13 +158,30 @@ def test_terms_hold_all_that_the_policy_says() -> None:
         assert (terms.warnings, terms.reopening) == ((10,), Reopening.CONTINUE)
         assert terms.hours is first_response.hours is not ALWAYS
     none = timedelta()
-    assert first_response.ladder == (LadderStep("step:1", none, 1, None, None, False),)  # noqa: FBT003
+    assert first_response.ladder == (LadderStep("level:1", none, 1, None, None, False),)  # noqa: FBT003
     assert resolution.ladder == (
-        LadderStep("step:4", -HOUR / 2, 1, None, None, False),  # noqa: FBT003
-        LadderStep("step:2", none, 2, "noc", None, False),  # noqa: FBT003
-        LadderStep("step:3", none, None, None, None, True),  # noqa: FBT003
-        LadderStep("step:0", HOUR, 3, None, "boss", False),  # noqa: FBT003
+        LadderStep("level:1", -HOUR / 2, 1, None, None, False),  # noqa: FBT003
+        LadderStep("level:2", none, 2, "noc", None, False),  # noqa: FBT003
+        LadderStep(RAISING, none, None, None, None, True),  # noqa: FBT003
+        LadderStep("level:3", HOUR, 3, None, "boss", False),  # noqa: FBT003
     )
+
+
+RAISING = "step:" + format(crc32(repr([("at", "due"), ("raise_priority", True)]).encode()), "08x")
+
+
+def test_a_step_has_the_same_key_in_every_policy_and_version() -> None:
+    """What one has done is not done again after the ticket moved to another's clocks."""
+    ladder = [{"at": "due", "level": 2}, {"at": "5m after due", "raise_priority": True}]
+    more = [{"at": "5m before due", "level": 1}, {"at": "10m after due", "level": 2, "team": "noc"}]
+    one = compiled(sla("one", {"resolution": "2h"}, ladder=ladder)).select(**facts())
+    other = compiled(sla("other", {"resolution": "1h"}, ladder=[*more, *ladder])).select(**facts())
+    assert one.resolution is not None
+    assert other.resolution is not None
+    keys = [step.key for step in other.resolution.ladder]
+    assert len({*keys}) == len(keys) == 4
+    assert {"level:1", "level:2"} <= {*keys}
+    assert [step.key for step in one.resolution.ladder][1] in keys
 
 
 def test_without_a_calendar_all_hours_count() -> None:
