@@ -158,6 +158,91 @@ LOOSE_ENDS: Final = (
          WHERE o.created_at >= $1 AND (f.count, d.count) <> (o.facts, o.dead_letters)
         """,
     ),
+    LooseEnd(
+        "Clock {1}, cycle {2}, of ticket {3} (tenant {0}) has no ticket.",
+        """
+        SELECT c.tenant_id, c.metric, c.cycle, c.ticket_id FROM sla_clocks c
+         WHERE c.started_at >= $1 AND NOT EXISTS (SELECT FROM tickets t
+                   WHERE t.tenant_id = c.tenant_id AND t.id = c.ticket_id)
+        """,
+    ),
+    LooseEnd(
+        "Segment {4} of clock {1}, cycle {2}, of ticket {3} (tenant {0}) has no clock.",
+        """
+        SELECT s.tenant_id, s.metric, s.cycle, s.ticket_id, s.number FROM sla_segments s
+         WHERE s.at >= $1 AND NOT EXISTS (SELECT FROM sla_clocks c
+                   WHERE c.tenant_id = s.tenant_id AND c.ticket_id = s.ticket_id
+                     AND c.metric = s.metric AND c.cycle = s.cycle)
+        """,
+    ),
+    LooseEnd(
+        "Ticket {1} (tenant {0}) shows {3} as the due time of {2}, but its clock says {4}.",
+        """
+        SELECT t.tenant_id, t.ticket_number, m.metric, m.due_at, c.due_at
+          FROM tickets t
+         CROSS JOIN LATERAL (VALUES ('first_response', t.first_response_due_at),
+                                    ('resolution', t.sla_due_date)) AS m (metric, due_at)
+          LEFT JOIN LATERAL (SELECT due_at FROM sla_clocks c
+                WHERE c.tenant_id = t.tenant_id AND c.ticket_id = t.id AND c.metric = m.metric
+                ORDER BY c.cycle DESC LIMIT 1) c ON true
+         WHERE t.updated_at >= $1 AND t.status IN ('open', 'in_progress', 'waiting')
+           AND m.due_at IS DISTINCT FROM c.due_at
+        """,
+    ),
+    LooseEnd(
+        "Ticket {1} (tenant {0}) is {2}, but its clock {3}, cycle {4}, is {5}.",
+        """
+        SELECT t.tenant_id, t.ticket_number, t.status, c.metric, c.cycle, c.state
+          FROM tickets t JOIN sla_clocks c ON c.tenant_id = t.tenant_id AND c.ticket_id = t.id
+         WHERE t.updated_at >= $1 AND t.status IN ('resolved', 'closed')
+           AND c.state IN ('running', 'paused')
+        """,
+    ),
+    LooseEnd(
+        "Clock {2}, cycle {3}, of ticket {1} (tenant {0}) is {4}, but waits to tell something.",
+        """
+        SELECT c.tenant_id, c.ticket_id, c.metric, c.cycle, c.state FROM sla_clocks c
+         WHERE c.next_fire_at >= $1 AND c.state IN ('fulfilled', 'cancelled')
+        """,
+    ),
+    LooseEnd(
+        "Clock {2}, cycle {3}, of ticket {1} (tenant {0}) has {4} segments, but {5} from {6} to {7}"
+        " are on record.",
+        """
+        SELECT t.tenant_id, t.ticket_number, c.metric, c.cycle, c.segments, s.count, s.first, s.last
+          FROM tickets t JOIN sla_clocks c ON c.tenant_id = t.tenant_id AND c.ticket_id = t.id
+         CROSS JOIN LATERAL (
+               SELECT count(*), min(number) AS first, max(number) AS last FROM sla_segments s
+                WHERE s.tenant_id = c.tenant_id AND s.ticket_id = c.ticket_id
+                  AND s.metric = c.metric AND s.cycle = c.cycle) s
+         WHERE t.updated_at >= $1 AND (s.count <> c.segments
+               OR (s.count > 0 AND (s.first, s.last) <> (1, s.count)))
+        """,
+    ),
+    LooseEnd(
+        "Clock {2}, cycle {3}, of ticket {1} (tenant {0}) names fact {4} as its breach, which is no"
+        " sla.breached of it.",
+        """
+        SELECT t.tenant_id, t.ticket_number, c.metric, c.cycle, c.breach_sequence
+          FROM tickets t JOIN sla_clocks c ON c.tenant_id = t.tenant_id AND c.ticket_id = t.id
+         WHERE t.updated_at >= $1 AND c.breach_sequence IS NOT NULL
+           AND NOT EXISTS (SELECT FROM ticket_facts f
+                   WHERE f.tenant_id = t.tenant_id AND f.subject_id = t.id
+                     AND f.sequence = c.breach_sequence AND f.ce_type = 'sla.breached'
+                     AND f.data::json ->> 'metric' = c.metric
+                     AND f.data::json ->> 'cycle' = c.cycle::text)
+        """,
+    ),
+    LooseEnd(
+        "Ticket {1} (tenant {0}) says {2} of being breached, but its clocks have {3} breaches.",
+        """
+        SELECT t.tenant_id, t.ticket_number, t.sla_breached, c.breaches
+          FROM tickets t CROSS JOIN LATERAL (
+               SELECT coalesce(sum(breaches), 0) AS breaches FROM sla_clocks c
+                WHERE c.tenant_id = t.tenant_id AND c.ticket_id = t.id) c
+         WHERE t.updated_at >= $1 AND t.sla_breached <> (c.breaches > 0)
+        """,
+    ),
 )
 """What no foreign key checks, since we alone write these rows with their ticket (`db.tables`)."""
 
