@@ -25,7 +25,10 @@ from handlers.outcomes import Rules, outcome_of
 from handlers.record import coordinates
 from tests.records import MOST_BYTES, REQUESTS, customer_change, partner_change
 
-OTHER_TABLES = ("party_positions", "lost_positions", "leases", "held_facts", "policies")
+OTHER_TABLES = (
+    *("party_positions", "lost_positions", "leases", "held_facts", "policies"),
+    *("sla_clocks", "sla_segments"),
+)
 QUESTIONS = ("execute", "fetch", "fetchrow", "fetchval", "executemany", "copy_to_table")
 WRITES = ("execute", "copy_to_table")
 """What a poisoned value breaks. Not the keeping of dead letters: that holds any bytes."""

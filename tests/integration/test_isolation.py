@@ -22,6 +22,7 @@ import consumer
 import db
 import handlers
 from db import (
+    clocks,
     closing,
     held_facts,
     inventory,
@@ -77,6 +78,7 @@ EXCEPTIONS: Final = {
     (parked.NEXT_EXPIRY, "parked_requests"): SWEEP,
     ("SELECT count(*) FROM parked_requests", "parked_requests"): "a figure for operators",
     (closing.LOOK, "policies"): SWEEP,
+    (clocks.LOOK, "sla_clocks"): SWEEP,
     (outbox.FACTS, "ticket_facts"): RELAY,
     (held_facts.COUNT, "held_facts"): RELAY,
     (held_facts.MISSING_TOPICS, "held_facts"): RELAY,
@@ -92,12 +94,14 @@ EXCEPTIONS: Final = {
 MADE: Final = {
     arbiter.settling(("tenant_id", "request_key", "outcome"), ""),
     tickets.updating(("tenant_id", "id", "status"), ""),
+    clocks.putting(("tenant_id", "ticket_id", "metric", "cycle", "state"), ""),
     *(make(table) for make in (parties.storing, parties.releasing) for table in PARTIES),
     *(parties.replacing(table, "") for table in PARTIES),
 }
 """Statements that functions make."""
 
 OPERATORS: Final = {
+    "clock_reading": "operators look at the clocks of all tenants, unless they name one",
     "inventory": AUDIT,
     "status": "figures for operators, of all tenants together",
     "dead_letter_reading": LETTERS,
@@ -333,9 +337,11 @@ async def test_every_table_with_a_tenant_is_under_row_level_security(
     for offset, (tenant_id, name) in enumerate(((NORTH, "Anna"), (SOUTH, "Berta"))):
         async with stage.transaction() as connection:
             await policies.add(connection, tenant_id, 1, "{}")
+        visited = {"scheduled_visit": "2099-01-01T10:00:00Z"}  # so that clocks have a history
+        own: dict[str, Any] = {"tenant_id": tenant_id}
         batch: list[Entry] = [
-            asked(1, 10 * offset, tenant_id=tenant_id, customer_id=party_id(name)),
-            asked(2, 10 * offset + 1, tenant_id=tenant_id, customer_id=99),
+            asked(1, 10 * offset, customer_id=party_id(name), context=visited, **own),
+            asked(2, 10 * offset + 1, customer_id=99, **own),
         ]
         assert await stage.settle(batch) == ["created", "parked"]
     readable = [table for table in TENANT_TABLES if "SELECT" in TENANT_RIGHTS[table]]
