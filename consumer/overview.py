@@ -13,8 +13,8 @@ from consumer.group_lag import TopicLag, lag_by_topic
 from consumer.scan import started
 from consumer.settings import Settings
 from consumer.subscription import Subscription
+from db import clock_reading, status
 from db import dead_letter_reading as dead_letters
-from db import status
 from db.connect import connect
 
 RECENT: Final = timedelta(hours=24)
@@ -30,6 +30,7 @@ class Overview:
     held: list[tuple[str, int]] = field(default_factory=list)
     causes: list[dead_letters.Cause] = field(default_factory=list)
     next_due: status.Due | None = None
+    timers: clock_reading.Timers | None = None
     lost: list[status.LostPosition] = field(default_factory=list)
     lag: list[TopicLag] | None = None
     problems: list[str] = field(default_factory=list)
@@ -58,7 +59,8 @@ async def _ask_database(settings: Settings, overview: Overview) -> None:
                 overview.leases = await status.leases(connection)
                 overview.held = await status.held_reasons(connection)
                 overview.causes = await dead_letters.by_cause(connection, within=RECENT)
-                overview.next_due = await status.next_due(connection)
+                overview.next_due = await status.next_due(connection, overview.waiting.at)
+                overview.timers = await clock_reading.timers(connection)
                 overview.lost = await status.lost_positions(connection, settings.group_id)
             finally:
                 await connection.close()

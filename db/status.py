@@ -6,6 +6,8 @@ from typing import Final
 
 import asyncpg
 
+from db import clock_reading
+
 STATUS: Final = """
 SELECT now() AS at,
   (SELECT count(*) FROM outbox) AS outbox_rows,
@@ -17,12 +19,6 @@ SELECT now() AS at,
   (SELECT min(held_at) FROM held_facts) AS held_since,
   (SELECT count(*) FROM tickets
     WHERE status IN ('open', 'in_progress', 'waiting') AND sla_due_date < now()) AS overdue
-"""
-
-NEXT_DUE: Final = """
-SELECT ticket_number, tenant_id, sla_due_date FROM tickets
- WHERE status IN ('open', 'in_progress', 'waiting') AND sla_due_date >= now()
- ORDER BY sla_due_date LIMIT 1
 """
 
 LEASES: Final = "SELECT name, holder, fence, expires_at FROM leases ORDER BY name"
@@ -54,10 +50,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A ticket that is still worked on, and when it has to be resolved."""
+    """A running clock of a ticket, and when its target is used up."""
 
     ticket_number: str
     tenant_id: str
+    metric: str
     due_at: datetime
 
 
@@ -87,10 +84,11 @@ async def waiting(connection: asyncpg.Connection) -> Waiting:
     return Waiting(**await connection.fetchrow(STATUS))
 
 
-async def next_due(connection: asyncpg.Connection) -> Due | None:
-    """The ticket whose resolution is due next."""
-    row = await connection.fetchrow(NEXT_DUE)
-    return None if row is None else Due(*row)
+async def next_due(connection: asyncpg.Connection, now: datetime) -> Due | None:
+    """The clock that is due next. What was due before and is not told is the timers' to tell."""
+    for row in await clock_reading.breach_next(connection, since=now, limit=1):
+        return Due(row["ticket_number"], row["tenant_id"], row["metric"], row["due_at"])
+    return None
 
 
 async def leases(connection: asyncpg.Connection) -> list[LeaseHolder]:

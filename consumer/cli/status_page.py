@@ -11,7 +11,8 @@ from consumer.cli.output import fields_table, rows_table, show
 from consumer.group_lag import TopicLag
 from consumer.overview import Overview
 from consumer.wording import counted
-from db.status import LeaseHolder, Waiting
+from db.clock_reading import Timers
+from db.status import Due, LeaseHolder, Waiting
 
 
 def print_page(overview: Overview) -> None:
@@ -93,13 +94,26 @@ def _waiting(waiting: Waiting, overview: Overview) -> Iterator[tuple[str, object
     yield "parked", _count(waiting.parked, "request", waiting.parked_since, now)
     yield "held", _count(waiting.held, "fact", waiting.held_since, now)
     yield "overdue", counted(waiting.overdue, "ticket")
-    due = overview.next_due
-    yield (
-        "next due",
-        f"{due.ticket_number} of {due.tenant_id} {age(due.due_at, now)}" if due else None,
-    )
+    yield "next due", None if overview.next_due is None else _due(overview.next_due, now)
+    if overview.timers is not None:
+        yield "timers", _timers(overview.timers, now)
     for lease in overview.leases:
         yield f"{lease.name} lease", _lease(lease, now)
+
+
+def _due(due: Due, now: datetime) -> str:
+    metric = due.metric.replace("_", " ")
+    return f"{metric} of {due.ticket_number} of {due.tenant_id} {age(due.due_at, now)}"
+
+
+def _timers(timers: Timers, now: datetime) -> str:
+    """A clock that is to tell something waits no longer than an instant, where timers run."""
+    if timers.overdue_since is not None:
+        since = age(timers.overdue_since, now)
+        return f"{counted(timers.overdue, 'clock')} overdue, the first was due {since}"
+    if timers.next_fire_at is None:
+        return "on time, nothing is to come"
+    return f"on time, the next clock fires {age(timers.next_fire_at, now)}"
 
 
 def _count(count: int, what: str, since: datetime | None, now: datetime) -> str:

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
 from consumer.cli.failures import READ
-from db import dead_letter_reading, request_reading, status, ticket_reading
+from db import clock_reading, dead_letter_reading, request_reading, status, ticket_reading
 from db.connect import connect
 from devstack.databases import create_database, drop_database
 
@@ -36,11 +36,20 @@ SELECT 't', 0, n, 0, 'tenant' || n % 5, 'r' || n, '{}', '{}', 'NotJson', 'x', 'g
 INSERT INTO customers (id, tenant_id, external_id, status, updated_at)
 SELECT md5('c' || n)::uuid, 'tenant' || n % 5, n, 'active', now()
   FROM generate_series(1, 20000) AS n;
+INSERT INTO sla_clocks (tenant_id, ticket_id, metric, state, started_at, target_seconds, due_at,
+                        next_fire_at)
+SELECT tenant_id, id, metric, CASE WHEN status IN ('open', 'waiting') THEN 'running'
+                                   ELSE 'fulfilled' END, created_at, 60, sla_due_date,
+       CASE WHEN status IN ('open', 'waiting') THEN sla_due_date - interval '1 hour' END
+  FROM tickets CROSS JOIN (VALUES ('first_response'), ('resolution')) AS m (metric);
+INSERT INTO sla_segments (tenant_id, ticket_id, metric, cycle, number, kind, at, target_seconds)
+SELECT tenant_id, ticket_id, metric, cycle, 1, 'started', started_at, 60 FROM sla_clocks;
 INSERT INTO lost_positions SELECT 'g' || n % 100, 't', 0, n, 0, now()
   FROM generate_series(1, 2000) AS n;
 """
 
 OPEN = ["open", "waiting"]
+SOON = datetime(2026, 11, 25, tzinfo=UTC)
 UUID = "00000000-0000-4000-8000-000000000000"
 
 QUESTIONS: dict[str, tuple[str, list[object]]] = {
@@ -66,7 +75,16 @@ QUESTIONS: dict[str, tuple[str, list[object]]] = {
     "dead letters by request": (dead_letter_reading.BY_REQUEST, ["r7", None]),
     "a dead letter's record": (dead_letter_reading.RECORD, ["t", 0, 7, 0]),
     "dead letters by cause": (dead_letter_reading.BY_CAUSE, [timedelta(hours=24)]),
-    "next due": (status.NEXT_DUE, []),
+    "clocks of a ticket": (clock_reading.OF_TICKET, ["tenant1", UUID]),
+    "what happened to a ticket's clocks": (clock_reading.SEGMENTS, ["tenant1", UUID]),
+    "what breaches next": (clock_reading.BREACH_NEXT, [None, None, 20, None, None]),
+    "what breaches next in a tenant": (
+        clock_reading.BREACH_NEXT,
+        ["tenant1", "resolution", 20, None, SOON],
+    ),
+    "what has breached": (clock_reading.BREACHED, [None, None, 20]),
+    "what has breached in a tenant": (clock_reading.BREACHED, ["tenant1", "resolution", 20]),
+    "timers": (clock_reading.TIMERS, []),
     "lost positions": (status.LOST_POSITIONS, ["g1"]),
 }
 
@@ -102,3 +120,15 @@ async def test_the_state_of_the_whole_reads_no_large_table(filled: asyncpg.Conne
     await filled.execute("ANALYZE")
     plan = "\n".join(row[0] for row in await filled.fetch(f"EXPLAIN {status.STATUS}"))
     assert "Seq Scan on tickets" not in plan, plan
+
+
+async def test_a_status_page_reads_clocks_off_an_index(filled: asyncpg.Connection) -> None:
+    """Without the settings of a command that reads, however many clocks are running."""
+    await filled.execute("ANALYZE")
+    for question, arguments in (
+        (clock_reading.TIMERS, []),
+        (clock_reading.BREACH_NEXT, [None, None, 1, SOON, None]),
+    ):
+        plan = "\n".join(row[0] for row in await filled.fetch(f"EXPLAIN {question}", *arguments))
+        assert "Seq Scan on" not in plan, plan
+        assert "ix_sla_clocks_next_fire_at" in plan
