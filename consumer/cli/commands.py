@@ -35,8 +35,12 @@ ENTRIES: Final = (
     Entry("ticket", "Look at tickets.", is_group=True),
     Entry("dlq", "Look at dead letters: records that could not be handled.", is_group=True),
     Entry("customers", "Keep customers, where no topic announces them.", is_group=True),
-    Entry("policy", "Keep tenants' teams, settings and routing rules.", is_group=True),
-    Entry("sla", "Reckon with business time.", is_group=True),
+    Entry(
+        "policy",
+        "Keep tenants' teams, settings, routing rules, calendars and SLA policies.",
+        is_group=True,
+    ),
+    Entry("sla", "Reckon with business time, and see what breaches next.", is_group=True),
     Entry("status", "Show lag, what waits, who has the lease and what is due."),
     Entry("doctor", "Check everything that the service stands on."),
 )

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import orjson
 import typer
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -65,6 +66,12 @@ def console() -> Console:
 def say(text: str = "", style: str | None = None) -> None:
     """One line for people."""
     console().print(printable(text), style=style)
+
+
+def say_below(text: str | Text) -> None:
+    """A detail of the line before: indented, also where it folds."""
+    detail = text if isinstance(text, Text) else Text(printable(text))
+    show(Padding(detail, (0, 0, 0, 5), expand=False))
 
 
 def show(renderable: RenderableType) -> None:

@@ -1,4 +1,4 @@
-"""`ticketing sla`: reckon with business time."""
+"""`ticketing sla`: reckon with business time, and see what breaches next."""
 
 import re
 import sys
@@ -11,10 +11,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from consumer.cli.failures import FAILED, WRONG_USE, CommandFailed
-from consumer.cli.output import Json, print_json, printable
+from consumer.cli.output import Json, Limit, Tenant, print_json, printable
 from consumer.cli.request_lines import STDIN
+from schemas.vocabulary import SlaMetric
 
-ABOUT: Final = "Reckon with business time."
+ABOUT: Final = "Reckon with business time, and see what breaches next."
 
 MOST_YEARS: Final = 100
 YEARS: Final = re.compile("([0-9]{4})(?:-([0-9]{4}))?")
@@ -36,6 +37,31 @@ def elapsed(file: Lines = STDIN) -> None:
     from consumer import sla_lines
 
     _answer(sla_lines.elapsed, file)
+
+
+def at_risk(
+    *,
+    within: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Due in this time, such as 15m, 2h or 3d.")
+    ] = None,
+    metric: Annotated[SlaMetric | None, typer.Option(help="Clocks of this kind alone.")] = None,
+    breached: Annotated[
+        bool, typer.Option("--breached", help="Instead, those that have breached and go on.")
+    ] = False,
+    tenant: Tenant = None,
+    limit: Limit = 20,
+    as_json: Json = False,
+) -> None:
+    """List the clocks that breach next, the soonest first."""
+    from consumer.at_risk import Wanted
+    from consumer.cli.at_risk import list_at_risk, time_ahead
+
+    if breached and within is not None:
+        raise CommandFailed(
+            "--within is about breaches to come: leave it out with --breached.", WRONG_USE
+        )
+    ahead = None if within is None else time_ahead(within)
+    list_at_risk(Wanted(tenant, metric, ahead, breached, limit), as_json=as_json)
 
 
 def holidays(
@@ -66,6 +92,7 @@ def holidays(
 COMMANDS: Final = (
     (due, "due", "Example: ticketing sla due questions.jsonl"),
     (elapsed, "elapsed", "Example: ticketing sla elapsed - < questions.jsonl"),
+    (at_risk, "at-risk", "Example: ticketing sla at-risk --tenant acme --within 2h"),
     (
         holidays,
         "holidays",

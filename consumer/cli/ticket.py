@@ -9,11 +9,13 @@ from uuid import UUID
 import asyncpg
 import typer
 
+from consumer.cli.clock_bars import print_clocks
 from consumer.cli.failures import WRONG_USE, CommandFailed, reading
 from consumer.cli.output import Json, Limit, Tenant, print_json, say
 from consumer.cli.ticket_page import print_messages, print_ticket, print_tickets
 from consumer.cli.timeline import print_timeline
 from consumer.settings import load_settings
+from consumer.standing import clocks_of
 from db import request_reading as requests
 from db import ticket_reading as tickets
 from handlers.identity import request_key
@@ -44,12 +46,13 @@ def show(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Show a ticket with its messages, due dates and timeline."""
+    """Show a ticket with its clocks, messages and timeline."""
     found = asyncio.run(_show(number.strip().upper(), tenant))
     if as_json:
         print_json(found)
         return
     print_ticket(found["ticket"], found["at"])
+    print_clocks(found["clocks"], found["at"])
     print_messages(found["messages"], found["at"])
     print_timeline(found["timeline"], found["at"])
 
@@ -102,9 +105,11 @@ async def _show(number: str, tenant: str | None) -> dict[str, Any]:
             )
         ticket = found[0]
         key = ticket["tenant_id"], ticket["ticket_id"]
+        now = await connection.fetchval("SELECT now()")
         return {
-            "at": await connection.fetchval("SELECT now()"),
+            "at": now,
             "ticket": ticket,
+            "clocks": await clocks_of(connection, *key, now),
             "messages": await tickets.messages(connection, *key),
             "timeline": await tickets.timeline(connection, *key),
         }

@@ -77,6 +77,6 @@ def _due(due_at: datetime | None, done_at: datetime | None, now: datetime) -> st
     if due_at is None:
         return None
     if done_at is None:
-        return f"{shown(due_at, now)}, {'overdue' if now > due_at else 'running'}"
+        return shown(due_at, now) + (", overdue" if now > due_at else "")
     verdict = "breached" if done_at > due_at else "met"
     return f"{shown(due_at, now)}, {verdict} at {shown(done_at, now)}"

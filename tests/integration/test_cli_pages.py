@@ -18,6 +18,7 @@ PAGES = (
     "request show --request-id r-1",
     "request show --request-id 2",
     "request show --request-id 3",
+    "sla at-risk",
     "status",
     "doctor",
 )
@@ -37,6 +38,11 @@ def test_a_page_fits_a_terminal(in_terminal: Command, page: str) -> None:
     assert out
     assert COLOUR.search(out) is None
     assert max(len(STYLE.sub("", line)) for line in out.splitlines()) <= 80
+
+
+def test_the_page_of_a_ticket_fits_a_terminal(in_terminal: Command) -> None:
+    (ticket,) = in_terminal("ticket", "list", "--request-id", "4", "--json").json
+    test_a_page_fits_a_terminal(in_terminal, f"ticket show {ticket['ticket_number']}")
 
 
 def test_a_terminal_has_colour_unless_it_is_refused(

@@ -105,11 +105,25 @@ def test_a_ticket_shows_messages_due_dates_and_timeline(with_tickets: Command) -
         "request  b",
         "created  TIME (AGE)",
         "updated  TIME (AGE)",
-        "respond by  TIME (AGE), running",
-        "resolve by  TIME (AGE), running",
+        "respond by  TIME (AGE)",
+        "resolve by  TIME (AGE)",
         "escalation  L1",
         "rating  -",
         "id  UUID",
+        "",
+        "Clocks (# elapsed, ! over, / paused, . left)",
+        *(
+            line
+            for metric, target in (("first response", "24h"), ("resolution", "72h"))
+            for line in (
+                f"{metric}, cycle 1: running",
+                f"     [#{39 * '.'}] 0 % of {target}",
+                f"     0s elapsed, {target} left",
+                "     due TIME (AGE)",
+                "     judged by the default table, 24x7",
+                "     TIME (AGE) started",
+            )
+        ),
         "",
         "Message 1 from customer UUID, TIME (AGE)",
         "Since this morning.",
@@ -142,6 +156,8 @@ def test_a_timeline_tells_who_did_what_from_what_to_what_and_why(with_tickets: C
         "  3  ticket.status_changed, TIME (AGE), waiting",
         "     by tenant agent-7",
         "     status: open to waiting",
+        "     sla_due_date: TIME to nothing",
+        "     first_response_due_at: TIME to nothing",
         "     cause: record ticket.change_requested:0:1",
     ]
     timeline = with_tickets("ticket", "show", number, "--json").json["timeline"]
