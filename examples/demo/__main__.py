@@ -18,6 +18,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from consumer.audit import Report
+from consumer.cli.clock_bars import print_clocks
 from consumer.verify import verify
 from devstack.choice import ServerMissing
 from devstack.server import ServerFailed
@@ -25,6 +26,7 @@ from examples.demo import screen
 from examples.demo.burst import batches, headers_of, measure, reading
 from examples.demo.life import live
 from examples.demo.mixed import Row, follow, send_parties, send_requests
+from examples.demo.service_levels import watch
 from examples.demo.stage import (
     GRACE_SECONDS,
     DemoFailed,
@@ -79,15 +81,16 @@ def show(console: Console, *, burst: int, keep: bool) -> None:
         rows = _show_mixed(console, stage)
         _show_fact(console, stage, rows)
         _show_life(console, stage, rows)
+        waited = _show_service_levels(console, stage)
         _show_burst(console, stage, burst)
-        console.print(screen.heading("6. Did it keep its promise?"))
+        console.print(screen.heading("7. Did it keep its promise?"))
         with console.status("Comparing every record with the database ..."):
             report = _verified(stage)
         console.print(screen.verdict(report))
         if not report.holds:
             raise DemoFailed("The promise was broken.")
         if keep:
-            _keep(console, stage, started, rows)
+            _keep(console, stage, started, waited)
 
 
 def _verified(stage: Stage) -> Report:
@@ -145,6 +148,22 @@ def _show_life(console: Console, stage: Stage, rows: list[Row]) -> None:
     console.print(screen.life(live(stage, opened)))
 
 
+def _show_service_levels(console: Console, stage: Stage) -> str:
+    """Returns the number of the ticket whose clocks are shown."""
+    console.print(screen.heading("5. Service levels (examples/demo/policy.yaml)"))
+    console.print(
+        "To be answered within 3 s and solved within 4 s, a warning after half of that; not"
+        " counted: waiting for the customer. What is overdue goes to the second line."
+    )
+    with console.status("Waiting for what comes about by itself ..."):
+        shown = watch(stage)
+    console.print(screen.service_levels(shown.tickets))
+    number: str = shown.waited.opened["ticket_number"]
+    console.print(f"\nOf the second one, ticketing ticket show {number} says:")
+    print_clocks(shown.clocks, shown.at)
+    return number
+
+
 def _find(stage: Stage, ticket_number: str) -> Message:
     """The ticket's record, as it stands on the topic."""
     with reading(stage, "ticket.created", past=True) as consumer:
@@ -156,7 +175,7 @@ def _find(stage: Stage, ticket_number: str) -> Message:
 
 
 def _show_burst(console: Console, stage: Stage, burst: int) -> None:
-    console.print(screen.heading(f"5. A burst of {burst:,} requests"))
+    console.print(screen.heading(f"6. A burst of {burst:,} requests"))
     progress = Progress(
         TextColumn("ticket.created"), BarColumn(), MofNCompleteColumn(), console=console
     )
@@ -168,14 +187,11 @@ def _show_burst(console: Console, stage: Stage, burst: int) -> None:
     console.print(screen.figures(measured))
 
 
-def _keep(console: Console, stage: Stage, started: Service, rows: list[Row]) -> None:
+def _keep(console: Console, stage: Stage, started: Service, number: str) -> None:
     """Leave everything running until told to stop."""
     ENVIRONMENT_FILE.touch(mode=0o600)
     ENVIRONMENT_FILE.write_text(
         "".join(f"{name}={value}\n" for name, value in stage.environment.items())
-    )
-    number = next(
-        row.story.ticket["ticket_number"] for row in rows if row.story and row.story.ticket
     )
     program = os.path.relpath(Path(sys.executable).parent / "ticketing")
     prefix = f"  env $(cat {ENVIRONMENT_FILE}) {program}"

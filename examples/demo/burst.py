@@ -105,10 +105,9 @@ def _request(name: str, number: int) -> bytes:
 
 
 @contextmanager
-def reading(stage: Stage, topic: str, *, past: bool = False) -> Iterator[Consumer]:
+def reading(stage: Stage, *topics: str, past: bool = False) -> Iterator[Consumer]:
     """A subscriber that reads what comes from now on, or all that ever came."""
     admin = AdminClient({"bootstrap.servers": stage.kafka, "log_level": 0})
-    name = stage.topic(topic)
     consumer = Consumer(
         {
             "bootstrap.servers": stage.kafka,
@@ -118,10 +117,11 @@ def reading(stage: Stage, topic: str, *, past: bool = False) -> Iterator[Consume
             "log_level": 0,
         }
     )
-    partitions = admin.list_topics(name, timeout=SEND_SECONDS).topics[name].partitions
-    bounds = {at: consumer.get_watermark_offsets(TopicPartition(name, at)) for at in partitions}
+    known = admin.list_topics(timeout=SEND_SECONDS).topics
+    places = [(name, at) for name in map(stage.topic, topics) for at in known[name].partitions]
+    bounds = {each: consumer.get_watermark_offsets(TopicPartition(*each)) for each in places}
     consumer.assign(
-        [TopicPartition(name, at, first if past else end) for at, (first, end) in bounds.items()]
+        [TopicPartition(*each, first if past else end) for each, (first, end) in bounds.items()]
     )
     try:
         yield consumer

@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -14,6 +15,7 @@ from consumer.audit import Report
 from consumer.cli.outcome import Story
 from examples.demo.burst import Latency, Measured
 from examples.demo.mixed import Row
+from examples.demo.service_levels import Watched
 from schemas.vocabulary import Outcome
 
 STYLES: Final = {
@@ -34,10 +36,16 @@ MEANINGS: Final = {
     Outcome.REJECTED: "refused by a rule, and ticket.rejected says why",
     Outcome.DEAD_LETTERED: "unreadable or invalid: kept whole, also on ticket.requested.dlq",
 }
+SLA_STYLES: Final = {
+    "sla.warning": "yellow",
+    "sla.breached": "red",
+    "ticket.escalated": "magenta",
+}
 DERIVED: Final = ("_at", "_date", "_minutes")
 """The endings of fields that follow from others: left out where space is short."""
 
 SUBJECT_WIDTH: Final = 34
+LEVEL_WIDTH: Final = len("resolution: 4 s, paused for 1.0 s")
 INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -134,6 +142,62 @@ def _changes(data: Mapping[str, Any]) -> str:
         if isinstance(change["to"], (str, int)) and not name.endswith(DERIVED)
     ]
     return f" ({', '.join(named)})" if named else ""
+
+
+def service_levels(tickets: Sequence[Watched]) -> RenderableType:
+    """Each ticket's facts in their order, with when it was due and how late that was noticed."""
+    parts: list[RenderableType] = []
+    for ticket in tickets:
+        table = Table(
+            box=None,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            header_style="dim",
+            show_header=not parts,
+        )
+        table.add_column("#", justify="right", style="dim")
+        table.add_column("fact", width=len("ticket.status_changed"))
+        table.add_column("what it says", width=LEVEL_WIDTH, overflow="fold")
+        table.add_column("due at (UTC)", width=len("12:00:00.000"))
+        table.add_column("noticed", min_width=len("+123 ms"))
+        for sequence, (ce_type, data) in sorted(ticket.facts.items()):
+            style = SLA_STYLES.get(ce_type, "")
+            says = Text(harmless(_says(data)))
+            table.add_row(str(sequence), Text(ce_type, style=style), says, *_due(data))
+        parts += [heading(harmless(ticket.title)), table]
+    return Group(*parts)
+
+
+def _says(data: Mapping[str, Any]) -> str:
+    match data:
+        case {"metric": metric, "threshold_percent": percent, "target_seconds": target}:
+            return f"{metric}: {percent} % of {target} s"
+        case {"metric": metric, "target_seconds": target, "paused_seconds": paused}:
+            still = f", paused for {paused:.1f} s" if paused else ""
+            return f"{metric}: {target} s{still}"
+        case {"reason": reason, "to": {"level": level, "team": team}}:
+            return f"level {level}, {team} ({reason})"
+        case {"changes": {"status": {"to": status}}}:
+            return str(status)
+        case _:
+            return ""
+
+
+def _due(data: Mapping[str, Any]) -> tuple[str, str]:
+    """The due time of what it is about, or of the resolution where that was set or moved."""
+    match data:
+        case {"due_at": due_at, "detection_lag_ms": lag}:
+            return _time_of_day(due_at), f"+{lag} ms"
+        case {"sla_due_date": due_at} | {"changes": {"sla_due_date": {"to": due_at}}}:
+            return _time_of_day(due_at), ""
+        case _:
+            return "", ""
+
+
+def _time_of_day(text: str | None) -> str:
+    if text is None:
+        return "none"
+    return datetime.fromisoformat(text).time().isoformat(timespec="milliseconds")
 
 
 def fact(topic: str, key: str, headers: Mapping[str, str], data: str) -> RenderableType:

@@ -14,6 +14,7 @@ from db.ticket_reading import Fact
 from examples.demo import screen
 from examples.demo.burst import Latency, Measured
 from examples.demo.mixed import Row
+from examples.demo.service_levels import Published, Watched
 from handlers.record import StoredRecord
 from schemas.vocabulary import Outcome
 
@@ -78,6 +79,25 @@ REPORT = Report(
     waiting={},
     violations=(),
 )
+DUE_AT = "2026-03-01T12:00:03.004000+00:00"
+CLOCK = {
+    "metric": "resolution",
+    "due_at": DUE_AT,
+    "detection_lag_ms": 12,
+    "target_seconds": 4,
+    "paused_seconds": 0.96,
+}
+DUE_AGAIN = {"status": {"from": "waiting", "to": "open"}, "sla_due_date": {"from": 0, "to": DUE_AT}}
+LEVELS: dict[int, tuple[str, dict[str, object]]] = {
+    1: ("ticket.created", {"status": "open", "sla_due_date": DUE_AT}),
+    2: ("sla.warning", {**CLOCK, "threshold_percent": 50}),
+    4: ("ticket.status_changed", {"changes": DUE_AGAIN}),
+    3: ("ticket.status_changed", {"changes": {"sla_due_date": {"from": DUE_AT, "to": None}}}),
+    5: ("sla.breached", CLOCK),
+    6: ("ticket.escalated", {"to": {"level": 1, "team": "\x1b[1mnet"}, "reason": "sla"}),
+    7: ("ticket.message_added", {"changes": {}}),
+}
+TOLD = {sequence: Published(*fact) for sequence, fact in LEVELS.items()}
 BROKEN = ("ticket.requested:0:4 has no recorded outcome.",)
 PAGE: dict[str, RenderableType] = {
     "heading": screen.heading("2. Requests, good and bad"),
@@ -96,6 +116,9 @@ PAGE: dict[str, RenderableType] = {
             ("Resolved once more", changed("c-3", Outcome.UNCHANGED)),
             ("Not decided yet", changed("c-4")),
         ]
+    ),
+    "service levels": screen.service_levels(
+        [Watched("No connection\x1b[1m", "r-1", TOLD), Watched("Nothing is known", "r-2")]
     ),
     "figures": screen.figures(
         Measured(20_000, 1.25, Latency(812.4, 1_201.96, 1_240), Latency(2.31, 3.2, 4.44))
