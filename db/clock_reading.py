@@ -28,11 +28,11 @@ SELECT metric, cycle, number, kind, at, pause_reasons, until, target_seconds, po
 """
 
 _UNBREACHED: Final = """
-c.next_fire_at IS NOT NULL AND c.due_at BETWEEN coalesce($4, '-infinity'::timestamptz)
-                                            AND coalesce($5, 'infinity'::timestamptz)
-AND (c.breach_sequence IS NULL OR c.annulled_at IS NOT NULL)
-AND c.tenant_id = coalesce($1, c.tenant_id) AND c.metric = coalesce($2, c.metric)
+c.next_fire_at IS NOT NULL AND (c.breach_sequence IS NULL OR c.annulled_at IS NOT NULL)
+AND ($1::text IS NULL OR c.tenant_id = $1) AND ($2::text IS NULL OR c.metric = $2)
+AND ($4::timestamptz IS NULL OR c.due_at >= $4) AND ($5::timestamptz IS NULL OR c.due_at <= $5)
 """
+"""What is not asked for is no condition to the planner either: coalesce() would be a rare one."""
 
 _POSTPONED: Final = "interval '1 minute'"
 """A clock that can't be dealt with is tried again so long after it was due."""
@@ -47,7 +47,7 @@ t.ticket_number, t.subject AS title, t.status AS ticket_status, t.priority, t.as
 BREACH_NEXT: Final = f"""
 WITH near AS MATERIALIZED (
   SELECT c.due_at FROM sla_clocks c
-   WHERE {_UNBREACHED} AND c.next_fire_at <= coalesce($5, 'infinity') + {_POSTPONED}
+   WHERE {_UNBREACHED} AND ($5::timestamptz IS NULL OR c.next_fire_at <= $5 + {_POSTPONED})
    ORDER BY c.next_fire_at LIMIT {LOOKED_AT} * $3),
 bound (at) AS (
   SELECT coalesce((SELECT due_at FROM near ORDER BY due_at OFFSET $3 - 1 LIMIT 1), 'infinity'))
