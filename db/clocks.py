@@ -31,15 +31,16 @@ SELECT {FIELDS}
 LOOK: Final = """
 SELECT tenant_id, ticket_id::text, NULL::float8 FROM (
   SELECT tenant_id, ticket_id FROM sla_clocks
-   WHERE next_fire_at IS NOT NULL AND next_fire_at < clock_timestamp()
+   WHERE next_fire_at IS NOT NULL AND next_fire_at < now()
    ORDER BY next_fire_at LIMIT $1) due
  UNION ALL
-SELECT NULL, NULL, extract(epoch FROM next_fire_at - clock_timestamp())::float8 FROM (
+SELECT NULL, NULL, extract(epoch FROM next_fire_at - now())::float8 FROM (
   SELECT next_fire_at FROM sla_clocks
-   WHERE next_fire_at IS NOT NULL AND next_fire_at >= clock_timestamp()
+   WHERE next_fire_at IS NOT NULL AND next_fire_at >= now()
    ORDER BY next_fire_at LIMIT 1) next
 """
-"""Two ends of one index, however many clocks are running."""
+"""Two ends of one index, however many clocks are running: of one that moves on with every row, as
+clock_timestamp() does, no index knows the end."""
 
 POSTPONE: Final = """
 UPDATE sla_clocks c SET next_fire_at = clock_timestamp() + make_interval(secs => $3)
