@@ -15,6 +15,10 @@ EMPTY_OBJECT: Final = "{}"
 EMPTY_LIST: Final = "[]"
 
 
+DECIDED: Final = frozenset({"rule", "policy_version", "escalation_path"})
+"""Of `context.routing`: which rule decided, and the path that it gave."""
+
+
 class DueDates(NamedTuple):
     """RFC 3339 texts in UTC, as both the row and the fact carry them; None: no clock, or held."""
 
@@ -36,14 +40,22 @@ def compact_json(value: object) -> str:
 
 
 def context_of(created: Created) -> str:
-    """The ticket's context as JSON: what was sent, with the team where readers look for it."""
+    """The ticket's context as JSON: what was sent, with the team where readers look for it.
+
+    What rules decide is ours to write: whoever opens a ticket does not choose to whom it climbs.
+    """
     message = created.request.message
     team, routed = created.team, created.routed
-    if team is None and routed is None:
-        return message.context_json or EMPTY_OBJECT
     sent: Mapping[str, Any] = message.context or {}
     routing = sent.get("routing")
     kept = routing if isinstance(routing, dict) else {}
+    is_claimed = not DECIDED.isdisjoint(kept)
+    if is_claimed:
+        kept = {name: value for name, value in kept.items() if name not in DECIDED}
+    if team is None and routed is None:
+        if not is_claimed:
+            return message.context_json or EMPTY_OBJECT
+        return compact_json({**sent, "routing": kept})
     if routed is not None:
         kept = {**kept, **_decided_by(routed, created.policy_version)}
     return compact_json({**sent, "assigned_team": team, "routing": {**kept, "team": team}})

@@ -159,6 +159,20 @@ ACTORS: dict[str, tuple[dict[str, Any], tuple[str, str | None]]] = {
 }
 
 
+@pytest.mark.parametrize("team", [None, "noc"])
+def test_whoever_opens_a_ticket_does_not_choose_to_whom_it_climbs(team: str | None) -> None:
+    claimed = {
+        "rule": "mine",
+        "policy_version": 1,
+        "escalation_path": [{"level": 1, "user": "me"}],
+        "queue": "kept",
+    }
+    fact = fact_of(asked(context={"line": 4, "routing": claimed}, assigned_team=team))
+    routing = {"queue": "kept"} | ({} if team is None else {"team": team})
+    assert fact["context"]["routing"] == routing
+    assert fact["context"]["line"] == 4
+
+
 @pytest.mark.parametrize("name", ACTORS)
 def test_the_actor_is_whom_the_request_names_or_its_origin(name: str) -> None:
     fields, actor = ACTORS[name]
