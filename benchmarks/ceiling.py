@@ -26,6 +26,10 @@ _ROWS = {
         SELECT rows.* FROM ticket_messages AS rows JOIN ticket_facts AS facts
             ON (rows.tenant_id, rows.ticket_id) = (facts.tenant_id, facts.subject_id)
         WHERE outbox_id = $1 ORDER BY rows.tenant_id, rows.ticket_id""",
+    "sla_clocks": """
+        SELECT rows.* FROM sla_clocks AS rows JOIN ticket_facts AS facts
+            ON (rows.tenant_id, rows.ticket_id) = (facts.tenant_id, facts.subject_id)
+        WHERE outbox_id = $1 ORDER BY rows.tenant_id, rows.ticket_id, rows.metric""",
     "requests": """
         SELECT rows.* FROM requests AS rows JOIN ticket_facts AS facts
             ON (rows.tenant_id, rows.ticket_id) = (facts.tenant_id, facts.subject_id)

@@ -20,16 +20,26 @@ FROM pg_stat_user_tables
 
 
 _OPEN_TICKETS = """
-INSERT INTO tickets (id, ticket_number, tenant_id, subject, priority, origin_type, target_type,
-                     customer_id, ticket_type, service_address, sla_due_date,
-                     first_response_due_at, created_at, updated_at)
-SELECT md5('open-' || n)::uuid, 'TCK-' || upper(left(md5('open-' || n), 12)),
-       ($3::text[])[1 + n % 4], 'Line ' || n || ' loses its connection', 'normal', 'customer',
-       'tenant', ($2::uuid[])[1 + n % cardinality($2::uuid[])], 'technical_support',
-       n || ' Harbour Street, 20457 Hamburg', at + interval '72 h', at + interval '24 h', at, at
-  FROM generate_series(0, $1 - 1) AS n
- CROSS JOIN LATERAL (SELECT now() - n * interval '1 s') AS t (at)
+WITH opened AS (
+  INSERT INTO tickets (id, ticket_number, tenant_id, subject, priority, origin_type, target_type,
+                       customer_id, ticket_type, service_address, sla_due_date,
+                       first_response_due_at, created_at, updated_at)
+  SELECT md5('open-' || n)::uuid, 'TCK-' || upper(left(md5('open-' || n), 12)),
+         ($3::text[])[1 + n % 4], 'Line ' || n || ' loses its connection', 'normal', 'customer',
+         'tenant', ($2::uuid[])[1 + n % cardinality($2::uuid[])], 'technical_support',
+         n || ' Harbour Street, 20457 Hamburg', at + interval '72 h', at + interval '24 h', at, at
+    FROM generate_series(0, $1 - 1) AS n
+   CROSS JOIN LATERAL (SELECT now() - interval '6 h' * n / $1) AS t (at)
+  RETURNING tenant_id, id, created_at)
+INSERT INTO sla_clocks (tenant_id, ticket_id, metric, started_at, target_seconds, due_at,
+                        next_fire_at)
+SELECT tenant_id, id, metric, created_at, target_seconds,
+       created_at + make_interval(secs => target_seconds),
+       created_at + make_interval(secs => target_seconds * 0.5)
+  FROM opened
+ CROSS JOIN (VALUES ('first_response', 86400), ('resolution', 259200)) AS m (metric, target_seconds)
 """
+"""Opened within six hours, so that nothing is due on their clocks for six more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ def checkpoint(url: str) -> None:
 
 
 def open_tickets(url: str, count: int) -> None:
-    """Tickets that stand open, as `load.open_ticket_id` numbers them."""
+    """Tickets that stand open, as `load.open_ticket_id` numbers them, each with its two clocks."""
     known = customers()
     ask(
         url,
@@ -94,7 +104,7 @@ def open_tickets(url: str, count: int) -> None:
             _OPEN_TICKETS, count, [customer.id for customer in known], list(TENANTS)
         ),
     )
-    ask(url, lambda connection: connection.execute("VACUUM (ANALYZE) tickets"))
+    execute(url, "VACUUM (ANALYZE) tickets, sla_clocks")
 
 
 def add_customers(url: str) -> None:

@@ -17,6 +17,7 @@ from benchmarks.program import (
     started,
 )
 from benchmarks.recovery import Recovery, measure_recovery
+from benchmarks.sla import ServiceLevels, SlaSizes, measure_sla
 from benchmarks.throughput import Throughput, measure_throughput, warmed_up
 from benchmarks.traffic import TrafficCount, count_traffic
 from devstack.databases import drop_database
@@ -37,14 +38,22 @@ class Sizes:
     open_tickets: int = 0
     """Before the mixed load."""
 
+    sla: SlaSizes | None = None
+
 
 FULL = {
-    PRODUCT: Sizes(100_000, 5_000, 20, 20, (200, 2_000), 1_000_000),
+    PRODUCT: Sizes(
+        *(100_000, 5_000, 20, 20, (200, 2_000), 1_000_000),
+        sla=SlaSizes(100_000, 5_000, 2, 1_000_000, 10_000, 5_000, 20),
+    ),
     TWO_WORKERS: Sizes(100_000, 5_000, 20, 20, (200, 2_000)),
     NAIVE: Sizes(5_000, 500, 20, 20, (200,)),
 }
 QUICK = {
-    PRODUCT: Sizes(2_000, 200, 2, 2, (100,), 1_000),
+    PRODUCT: Sizes(
+        *(2_000, 200, 2, 2, (100,), 1_000),
+        sla=SlaSizes(2_000, 200, 1, 2_000, 1_000, 200, 2),
+    ),
     TWO_WORKERS: Sizes(2_000, 200, 2, 2, (100,)),
     NAIVE: Sizes(200, 50, 2, 2, (20,)),
 }
@@ -60,6 +69,7 @@ class Figures:
     mixed: Mixed | None = None
     traffic: TrafficCount | None = None
     recovery: Recovery | None = None
+    sla: ServiceLevels | None = None
 
 
 MIXED_RATE = 500
@@ -119,12 +129,18 @@ def _recovery(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figur
         figures.recovery = measure_recovery(place, tickets=sizes.tickets, warm_up=sizes.warm_up)
 
 
+def _sla(stack: Stack, _: Contestant, sizes: Sizes, figures: Figures) -> None:
+    if sizes.sla is not None:
+        figures.sla = measure_sla(stack, sizes.sla)
+
+
 _MEASURES: dict[str, _Measure] = {
     "throughput": _throughput,
     "latency": _latency,
     "mixed": _mixed,
     "traffic": _traffic,
     "recovery": _recovery,
+    "sla": _sla,
 }
 MEASURES = tuple(_MEASURES)
 _OF = {

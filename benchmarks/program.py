@@ -85,6 +85,11 @@ class Site:
         return f"{self.prefix}ticket.created"
 
     @property
+    def notices(self) -> tuple[str, str]:
+        """Where warnings and breaches go."""
+        return f"{self.prefix}sla.warning", f"{self.prefix}sla.breached"
+
+    @property
     def group(self) -> str:
         return f"{self.prefix}benchmark"
 
@@ -112,7 +117,7 @@ def site(stack: Stack, contestant: Contestant) -> Iterator[Site]:
     made = Site(stack, contestant, create_database(stack.postgres.url), random_prefix())
     try:
         for command in contestant.prepare:
-            _run_to_the_end(command, made.environment())
+            run_to_the_end(command, made.environment())
         if contestant.knows_customers:
             add_customers(made.database_url)
         yield made
@@ -124,7 +129,7 @@ def site(stack: Stack, contestant: Contestant) -> Iterator[Site]:
 def migrated_database(stack: Stack) -> str:
     """A database with the product's schema and the same customers; no topics belong to it."""
     url = create_database(stack.postgres.url)
-    _run_to_the_end(("consumer", "migrate"), _environment() | {"TICKETING_DATABASE_URL": url})
+    run_to_the_end(("consumer", "migrate"), _environment() | {"TICKETING_DATABASE_URL": url})
     add_customers(url)
     return url
 
@@ -133,7 +138,8 @@ def _environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("TICKETING_")}
 
 
-def _run_to_the_end(command: tuple[str, ...], environment: Mapping[str, str]) -> None:
+def run_to_the_end(command: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    """A command of the program under test. Raises ProgramFailed with all that it said."""
     done = subprocess.run(
         [sys.executable, "-m", *command],
         env=environment,

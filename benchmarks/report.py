@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import sla_report
 from benchmarks.figures import Figures
 from benchmarks.latency import Latency
 from benchmarks.throughput import Throughput
@@ -35,7 +36,11 @@ def show(console: Console, machine: Mapping[str, str], found: Mapping[str, Figur
         shown = [of(figures) or NOT_MEASURED for figures in found.values()]
         if set(shown) != {NOT_MEASURED}:
             table.add_row(label, *shown)
-    console.print(table)
+    if table.row_count:
+        console.print(table)
+    for figures in found.values():
+        if figures.sla is not None:
+            sla_report.show(console, figures.sla)
 
 
 def _rows(found: Mapping[str, Figures]) -> Iterator[tuple[str, _Show]]:

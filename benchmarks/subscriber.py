@@ -123,7 +123,7 @@ def headers_of(message: Message) -> dict[str, bytes]:
     return dict(message.headers() or [])  # type: ignore[arg-type]  # a list of pairs, as read
 
 
-def _read_committed(bootstrap_servers: str) -> Consumer:
+def read_committed(bootstrap_servers: str) -> Consumer:
     return Consumer(
         {
             "bootstrap.servers": bootstrap_servers,
@@ -141,7 +141,7 @@ class Reader:
     def __init__(self, bootstrap_servers: str, topic: str) -> None:
         self._watch = EndWatch(bootstrap_servers, topic)
         self._topic = topic
-        self._consumer = _read_committed(bootstrap_servers)
+        self._consumer = read_committed(bootstrap_servers)
         self._position = dict.fromkeys(self._watch.offsets(), 0)
         self._consumer.assign([TopicPartition(topic, number, 0) for number in self._position])
         self.seen = Seen()
@@ -214,7 +214,7 @@ def listening(bootstrap_servers: str, *topics: str, name: str, count: int) -> It
 
 
 def _listen(pipe: Connection, wanted: _Wanted) -> None:
-    consumer = _read_committed(wanted.bootstrap_servers)
+    consumer = read_committed(wanted.bootstrap_servers)
     consumer.assign(
         [
             TopicPartition(topic, number, at)
