@@ -44,10 +44,10 @@ def test_the_naive_rival_writes_three_rows_and_leaves_one_dead(figures: dict[str
     assert figures[NAIVE.name]["traffic"]["statements"] > 5 * run["tickets"]
 
 
-def test_a_ticket_of_ours_is_four_rows_and_leaves_none_dead(figures: dict[str, Any]) -> None:
+def test_a_ticket_of_ours_is_six_rows_and_leaves_none_dead(figures: dict[str, Any]) -> None:
     run = figures[PRODUCT.name]["throughput"]
     rows, tickets = run["rows"], run["rows_of_tickets"]
-    assert 4 * tickets <= rows["inserted"] < 4.1 * tickets
+    assert 6 * tickets <= rows["inserted"] < 6.1 * tickets  # two of them are its clocks
     assert rows["updated"] + rows["deleted"] < 0.1 * tickets
     assert run["repeated_facts"] == 0
 
