@@ -177,6 +177,10 @@ def _says(data: Mapping[str, Any]) -> str:
             return f"{metric}: {target} s{still}"
         case {"reason": reason, "to": {"level": level, "team": team}}:
             return f"level {level}, {team} ({reason})"
+        case {"status": status, "sla_due_date": _} | {
+            "changes": {"status": {"to": status}, "sla_due_date": _}
+        }:
+            return f"{status}; resolution due"
         case {"changes": {"status": {"to": status}}}:
             return str(status)
         case _:

@@ -88,11 +88,15 @@ CLOCK = {
     "paused_seconds": 0.96,
 }
 DUE_AGAIN = {"status": {"from": "waiting", "to": "open"}, "sla_due_date": {"from": 0, "to": DUE_AT}}
+WAITING = {
+    "status": {"from": "open", "to": "waiting"},
+    "sla_due_date": {"from": DUE_AT, "to": None},
+}
 LEVELS: dict[int, tuple[str, dict[str, object]]] = {
     1: ("ticket.created", {"status": "open", "sla_due_date": DUE_AT}),
     2: ("sla.warning", {**CLOCK, "threshold_percent": 50}),
     4: ("ticket.status_changed", {"changes": DUE_AGAIN}),
-    3: ("ticket.status_changed", {"changes": {"sla_due_date": {"from": DUE_AT, "to": None}}}),
+    3: ("ticket.status_changed", {"changes": WAITING}),
     5: ("sla.breached", CLOCK),
     6: ("ticket.escalated", {"to": {"level": 1, "team": "\x1b[1mnet"}, "reason": "sla"}),
     7: ("ticket.message_added", {"changes": {}}),
