@@ -182,7 +182,10 @@ LOOSE_ENDS: Final = (
           FROM tickets t
          CROSS JOIN LATERAL (VALUES ('first_response', t.first_response_due_at),
                                     ('resolution', t.sla_due_date)) AS m (metric, due_at)
-          LEFT JOIN LATERAL (SELECT due_at FROM sla_clocks c
+          LEFT JOIN LATERAL (SELECT CASE
+                  WHEN c.state IN ('running', 'paused') OR (m.metric = 'first_response'
+                       AND t.first_response_at IS NOT NULL) THEN c.due_at END AS due_at
+                 FROM sla_clocks c
                 WHERE c.tenant_id = t.tenant_id AND c.ticket_id = t.id AND c.metric = m.metric
                 ORDER BY c.cycle DESC LIMIT 1) c ON true
          WHERE t.updated_at >= $1 AND t.status IN ('open', 'in_progress', 'waiting')

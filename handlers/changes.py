@@ -91,9 +91,10 @@ def decide_change(
     course.catch_up(at)
     case = Case(course.ticket, actor, change.request_key, at, now, partners, rules)
     plan = admitted(change, ticket, actor) or _out_of_time(message, ticket) or _plan(message, case)
-    if at < now and plan and not isinstance(plan, Refusal):
+    if at < now and not isinstance(plan, Refusal):
         # Only what it achieves is judged by when it took effect. All else happens now.
-        course.catch_up(now, but_for=met(course.ticket, plan[-1].ticket))
+        achieved = met(course.ticket, plan[-1].ticket) if plan else ()
+        course.catch_up(now, but_for=achieved)
         course.catch_up(at)
         plan = _plan(message, case._replace(ticket=course.ticket))
     if isinstance(plan, Refusal):

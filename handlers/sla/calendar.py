@@ -6,7 +6,10 @@ out in UTC.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
+
+import orjson
 
 from handlers.sla.opening_hours import (
     MICROSECOND,
@@ -19,6 +22,8 @@ from schemas.calendar import Calendar
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST: Final = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
 LAST: Final = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+KEPT: Final = 1_000
+"""Calendars that are kept compiled."""
 NEVER: Final = LAST + 1
 """When an open pause ends."""
 
@@ -106,8 +111,16 @@ def compile_calendar(calendar: Calendar) -> BusinessHours:
 
 
 def compile_document(document: Mapping[str, Any]) -> BusinessHours:
-    """The same of a calendar as a policy's stored document has it."""
-    return compile_calendar(Calendar.model_validate(document))
+    """The same of a calendar as a policy's stored document has it.
+
+    Calendars that say the same are one object, in whatever version of a policy they stand.
+    """
+    return _compiled(orjson.dumps(document, option=orjson.OPT_SORT_KEYS))
+
+
+@lru_cache(maxsize=KEPT)
+def _compiled(document: bytes) -> BusinessHours:
+    return compile_calendar(Calendar.model_validate(orjson.loads(document)))
 
 
 def _microseconds(moment: datetime) -> int:

@@ -179,6 +179,10 @@ class Course:
             self._note(clock, after, ending(state), at)
 
     def _reopen(self, at: datetime) -> None:
+        """Who never had an answer waits for one again."""
+        unanswered = self.ticket.clocks.get(FIRST_RESPONSE)
+        if unanswered is not None and self._is_wanting(FIRST_RESPONSE, unanswered):
+            self._begin(self.choice(self.ticket).first_response, unanswered, at)
         clock = self.ticket.clocks.get(RESOLUTION)
         if clock is None or clock.is_live:
             return
@@ -214,9 +218,11 @@ class Course:
 
     def _is_wanting(self, metric: SlaMetric, clock: Clock | None) -> bool:
         """Whether the ticket has yet to do what no clock measures."""
-        if metric is FIRST_RESPONSE and self.ticket.first_response_at is not None:
-            return False
-        return clock is None or clock.state is ClockState.CANCELLED
+        return not self._is_done(metric) and (clock is None or clock.state is ClockState.CANCELLED)
+
+    def _is_done(self, metric: SlaMetric) -> bool:
+        answered = metric is FIRST_RESPONSE and self.ticket.first_response_at is not None
+        return answered or self.ticket.status in DONE
 
     def _hold(self, at: datetime) -> None:
         live = [clock for clock in self.ticket.clocks.values() if clock.is_live]
@@ -234,9 +240,11 @@ class Course:
         after, has_moved = self.ticket, False
         for metric, name in DATES.items():
             clock = after.clocks.get(metric)
-            if clock is not None and clock.due_at != getattr(before, name):
-                setattr(after, name, clock.due_at)
-                has_moved = True
+            if clock is not None:
+                due_at = clock.due_at if clock.is_live or self._is_done(metric) else None
+                if due_at != getattr(before, name):
+                    setattr(after, name, due_at)
+                    has_moved = True
         step = self.steps[place]
         changes = difference(before, after) if has_moved else step.changes
         self.steps[place] = step._replace(ticket=after, changes=changes)

@@ -42,7 +42,7 @@ def annulment(
     data["detection_lag_ms"] = _milliseconds(now - at)
     data["annulled_ce_id"] = ce_id
     data["annulled_at"] = utc(now)
-    data["reason"] = f"The target was met in time, at {utc(at)}; that was reported late."
+    data["reason"] = f"What was due was done in time, at {utc(at)}; that was reported late."
     return data
 
 

@@ -268,7 +268,7 @@ def test_the_timeline_tells_that_a_breach_was_none(desk: Desk) -> None:
     desk.change("a", "add_message", body="Sent in time.", occurred_at=in_time)
     page = desk.page("a", "Timeline")
     start = page.index("     first response, cycle 1: it was no breach, due TIME (AGE)")
-    assert page[start + 1].startswith("     reason: The target was met in time, at ")
+    assert page[start + 1].startswith("     reason: What was due was done in time, at ")
     assert "first response, cycle 1: fulfilled in time, its breach annulled" in desk.page(
         "a", "Clocks"
     )

@@ -109,7 +109,10 @@ PLANTED |= {
         "UPDATE tickets SET status = 'resolved'",
     ),
     f"Clock resolution, cycle 1, of ticket {TICKET} (tenant north) is cancelled, but waits to tell"
-    " something.": (*CLOCKED, "UPDATE sla_clocks SET state = 'cancelled'"),
+    " something.": (
+        *CLOCKED,
+        "UPDATE sla_clocks SET state = 'cancelled'; UPDATE tickets SET sla_due_date = NULL",
+    ),
     f"{_OF_CLOCK} has 0 segments, but 1 from 1 to 1 are on record.": (*CLOCKED, SEGMENT),
     f"{_OF_CLOCK} has 2 segments, but 0 from None to None are on record.": (
         *CLOCKED,

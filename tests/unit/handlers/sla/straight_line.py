@@ -212,7 +212,12 @@ class Straight:
         if status == "resolved":
             self._end(RESOLUTION, "done")
             self._end(FIRST_RESPONSE, "cancelled")
-        elif was == "resolved" and RESOLUTION in self.counters:
+        elif was == "resolved":
+            answer = self.counters.get(FIRST_RESPONSE)
+            if answer is not None and answer.state == "cancelled" and not self.replied:
+                self._begin(FIRST_RESPONSE)
+            if RESOLUTION not in self.counters:
+                return
             counter = self.counters[RESOLUTION]
             if counter.state == "done" and counter.rule.continues is Reopening.CONTINUE:
                 counter.state = "live"
