@@ -185,9 +185,11 @@ class Clock:
 
     def hold(self, end: int, at: int) -> None:
         """Stand still from this instant on until that; run, if that is not later."""
-        self.pauses = [(since, min(until, at)) for since, until in self.pauses if since < at]
-        if end > at:
-            self.pauses.append((at, end))
+        going_on = [since for since, until in self.pauses if until > at]
+        self.pauses = [pause for pause in self.pauses if pause[1] <= at]
+        began = min([at, *going_on])
+        if began < max(end, at):
+            self.pauses.append((began, max(end, at)))
 
 
 class Told(NamedTuple):
