@@ -1,6 +1,6 @@
-"""A proxy before PostgreSQL that keeps the answer to a ticket's commit from whoever sent it.
+"""A proxy before PostgreSQL that keeps the answer to a commit, a ticket's, from whoever sent it.
 
-The ticket is committed, and its writer doesn't know: the moment at which to kill a worker. Nothing
+It is committed, and its writer doesn't know: the moment at which to kill a worker. Nothing
 in the programs under test knows of it.
 """
 
@@ -17,10 +17,14 @@ COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"
 
 @dataclass(slots=True)
 class HeldCommit:
-    """url: the database through the proxy. committed: a ticket is, and its answer is held back."""
+    """url: the database through the proxy. committed: what is awaited is, and nobody was told.
+
+    written: what is sent in the transactions whose commits are held back.
+    """
 
     host: str
     port: int
+    written: bytes
     url: str = ""
     committed: asyncio.Event = field(default_factory=asyncio.Event)
     holding: bool = True
@@ -55,16 +59,16 @@ class _Connection:
     def __init__(self, held: HeldCommit) -> None:
         self._held = held
         self._asked = self._answered = b""
-        self._wrote_ticket = False
+        self._wrote = False
 
     def note_request(self, chunk: bytes) -> bool:
-        self._asked = self._asked[-len(TICKET_WRITTEN) :] + chunk
-        self._wrote_ticket |= TICKET_WRITTEN in self._asked
+        self._asked = self._asked[-len(self._held.written) :] + chunk
+        self._wrote |= self._held.written in self._asked
         return True
 
     def may_answer(self, chunk: bytes) -> bool:
         self._answered = self._answered[-len(COMMITTED) :] + chunk
-        if not (self._held.holding and self._wrote_ticket and COMMITTED in self._answered):
+        if not (self._held.holding and self._wrote and COMMITTED in self._answered):
             return True
         self._held.committed.set()
         return False
@@ -82,10 +86,12 @@ async def _pump(
 
 
 @asynccontextmanager
-async def held_commit(database_url: str) -> AsyncIterator[HeldCommit]:
+async def held_commit(
+    database_url: str, *, written: bytes = TICKET_WRITTEN
+) -> AsyncIterator[HeldCommit]:
     """Let programs use the database through `url` while the block lasts."""
     parts = urlsplit(database_url)
-    held = HeldCommit(parts.hostname or "127.0.0.1", parts.port or 5432)
+    held = HeldCommit(parts.hostname or "127.0.0.1", parts.port or 5432, written)
     server = await asyncio.start_server(held.accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     user = parts.netloc.rpartition("@")[0]
