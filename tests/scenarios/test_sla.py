@@ -8,6 +8,7 @@ from typing import Final
 from tests.scenarios.messages import Message
 from tests.scenarios.sla_changes import Opened, random_change, random_ticket
 from tests.scenarios.sla_crew import Crew, crew
+from tests.scenarios.sla_replay import assert_replays
 from tests.scenarios.sla_story import assert_as_modelled
 from tests.scenarios.sla_tenants import random_tenant, settle_in
 from tests.scenarios.world import World
@@ -37,6 +38,7 @@ async def test_what_is_told_of_5000_tickets_is_what_a_straight_line_says(
     assert timers.deaths > 0
     assert report.tickets == TICKETS
     await assert_as_modelled(world, tenants)
+    await assert_replays(world, tenants)
 
 
 async def live_through(world: World, timers: Crew, random: Random) -> None:
