@@ -1,12 +1,14 @@
 """Situations that together take the service through every one of its awaits."""
 
 import signal
+from collections.abc import Sequence
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from db.tables import NO_DEAD_LETTER_TOPIC
 from tests.integration.service_process import ServiceProcess
+from tests.records import asked
 from tests.scenarios.kill_run import MODULES, QUICK, Situation, leave, tell_to_end
 from tests.scenarios.messages import Message, customer, party_id, requested
 from tests.scenarios.resolved import close_after, resolve, until_none_is_resolved
@@ -19,15 +21,18 @@ INTAKE = frozenset(
 WRITING = frozenset(
     f"consumer.{name}"
     for name in (
-        *("batch", "bisect", "transaction", "timers", "parking", "closing"),
+        *("batch", "bisect", "transaction", "timers", "parking", "closing", "firing"),
         *("wakeups", "leadership", "writes"),
     )
 )
 RELAY = frozenset(MODULES) - INTAKE - WRITING
 LARGE = "very long " * 1_000
 NOWHERE = "127.0.0.1:1"
-MANY_RESOLVED = 40
+MANY_RESOLVED = MANY_OPEN = 40
 """More than there are awaits to die at."""
+
+SMUGGLED = "request-smuggled"
+LOST = "lost"
 
 
 async def send_everything(world: World, number: int) -> None:
@@ -201,6 +206,63 @@ async def leave_once_closed(world: World, service: ServiceProcess) -> None:
     await leave(world, service)
 
 
+async def let_clocks_fall_due(world: World, number: int) -> None:
+    """One is half used up; one the database refuses; of one nobody knows what it is judged by."""
+    odd = [asked(each).ticket_id for each in (LOST, SMUGGLED)]
+    if number == 0:
+        await open_many(world)
+        await world.ask(
+            "UPDATE sla_clocks SET policy = 'lost', policy_version = 1 WHERE ticket_id = $1", odd[0]
+        )
+        await let_half_a_day_pass(world, odd)
+    untold = await world.ask(
+        "SELECT ticket_id FROM sla_clocks WHERE ticket_id <> ALL($1) AND next_fire_at > now()"
+        " AND metric = 'first_response' AND fired = '{}' LIMIT 1",
+        odd,
+    )
+    await let_half_a_day_pass(world, [row["ticket_id"] for row in untold])
+    await world.ask(
+        "UPDATE sla_clocks SET next_fire_at = now() WHERE ticket_id = ANY($1)"
+        " AND metric = 'first_response' AND fired = '{}'",
+        odd,
+    )
+
+
+async def let_half_a_day_pass(world: World, tickets: Sequence[str]) -> None:
+    """For the answer that these tickets wait for: a warning is due."""
+    await world.ask(
+        """
+        WITH clocks AS (
+          UPDATE sla_clocks SET started_at = started_at - interval '13 hours',
+                 due_at = due_at - interval '13 hours', next_fire_at = now()
+           WHERE ticket_id = ANY($1) AND metric = 'first_response' RETURNING ticket_id, due_at)
+        UPDATE tickets SET first_response_due_at = clocks.due_at FROM clocks WHERE id = ticket_id
+        """,
+        tickets,
+    )
+
+
+async def open_many(world: World) -> None:
+    roles = ("--role", "consumer", "--role", "relay")
+    async with world.service(*roles, client=QUICK) as service:
+        await world.publish(
+            customer(),
+            requested(LOST),
+            requested(SMUGGLED, assigned_team=SMUGGLED),
+            *(requested(each) for each in range(MANY_OPEN)),
+        )
+        await world.until_rows("tickets", MANY_OPEN + 2)
+        await world.come_to_rest_and_leave(service)
+
+
+async def leave_once_told(world: World, service: ServiceProcess) -> None:
+    async def is_told() -> bool:
+        return await world.count("sla_clocks WHERE next_fire_at < now()") == 0
+
+    await world.until(is_told, "no clock is due")
+    await leave(world, service)
+
+
 SHORT_GRACE = {"UNKNOWN_CUSTOMER_GRACE_SECONDS": "0.2"}
 
 
@@ -208,7 +270,6 @@ def everything(name: str, modules: frozenset[str]) -> Situation:
     return Situation(f"everything, {name}", send_everything, options=SHORT_GRACE, modules=modules)
 
 
-SMUGGLED = "request-smuggled"
 SITUATIONS = (
     everything("intake", INTAKE),
     everything("writing", WRITING),
@@ -294,6 +355,14 @@ SITUATIONS = (
         finish=leave_once_closed,
         arguments=("--role", "timers", "--role", "relay"),
         modules=frozenset({"consumer.timers", "consumer.closing"}),
+    ),
+    Situation(
+        "clocks fall due",
+        let_clocks_fall_due,
+        finish=leave_once_told,
+        faults=[f"poison connection.execute ~{SMUGGLED}"],
+        arguments=("--role", "timers", "--role", "relay"),
+        modules=frozenset({"consumer.timers", "consumer.firing"}),
     ),
     Situation(
         "more written than a round takes",
