@@ -23,6 +23,7 @@ from consumer.lost_positions import LostPositions
 from consumer.memory import collect_rarely
 from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
+from consumer.policy_watch import PolicyWatch
 from consumer.probes import KafkaProbe, probed
 from consumer.progress import IntakeProgress
 from consumer.readiness import Readiness
@@ -151,7 +152,8 @@ class Machine:
     ) -> None:
         self._dependencies = dependencies
         wakeups, handover = Wakeups(), Handover()
-        writes = Writes(pool, wakeups, handover)
+        watch = PolicyWatch(metrics)
+        writes = Writes(pool, wakeups, handover, on_commit=watch.note)
         telling = Telling(metrics)
         subscription = Subscription(settings)
         setting = _setting(settings, may_copy=may_copy)

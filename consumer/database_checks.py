@@ -8,15 +8,20 @@ import asyncpg
 
 from consumer import clock
 from consumer.finding import Finding, failed, ok
+from consumer.policy_watch import reason_of
 from consumer.settings import Settings
 from consumer.wording import counted
+from db import policies
 from db.grants import may_copy
 from db.migrate import UnknownRevision, state
 from db.rights import SERVICE_RIGHTS
+from handlers.policies import in_force
 
 OLDEST_SERVER: Final = 140000
 MOST_SKEW: Final = timedelta(seconds=2)
 MOST_NAMED: Final = 5
+POLICIES_AT_ONCE: Final = 50
+"""Of 256 KiB each, at most."""
 
 
 async def server_version(_: Settings, connection: asyncpg.Connection) -> Finding:
@@ -100,9 +105,35 @@ async def clock_skew(_: Settings, connection: asyncpg.Connection) -> Finding:
     return ok("clocks", f"this machine and the database differ by {seconds}")
 
 
+async def policies_understood(_: Settings, connection: asyncpg.Connection) -> Finding:
+    """Whether the newest version of each tenant's policy can be understood here."""
+    every = await policies.of_all_tenants(connection)
+    causes: list[str] = []
+    for first in range(0, len(every), POLICIES_AT_ONCE):
+        found = await in_force(connection, every[first : first + POLICIES_AT_ONCE])
+        for problem in found.unreadable:
+            held = found.in_force.get(problem.tenant_id)
+            instead = "the defaults hold" if held is None else f"version {held.version} holds"
+            causes.append(
+                f"version {problem.version} of {problem.tenant_id} is not understood here"
+                f" ({reason_of(problem)}), so {instead}"
+            )
+    if causes:
+        more = len(causes) - MOST_NAMED
+        named = "; ".join(causes[:MOST_NAMED])
+        return failed(
+            "policies",
+            f"{named}; and {more} more" if more > 0 else named,
+            "use the program that it was applied with, install the time zones that it names"
+            " (package tzdata), or apply one that is valid here with `ticketing policy apply`",
+        )
+    return ok("policies", f"{counted(len(every), 'tenant')} with a policy, all understood")
+
+
 DATABASE_CHECKS: Final[tuple[Callable[[Settings, asyncpg.Connection], Awaitable[Finding]], ...]] = (
     server_version,
     schema_at_head,
     privileges,
     clock_skew,
+    policies_understood,
 )

@@ -103,6 +103,9 @@ class Metrics:
         self.clocks_unfit = self._counter(
             "clocks_unfit", "Times that a ticket's clocks could not be dealt with."
         )
+        self.policies_unreadable = self._gauge(
+            "policies_unreadable", "Tenants whose newest policy this program can't understand."
+        )
         self.dependency_up = self._gauge(
             "dependency_up", "1 where it answers, 0 where it doesn't.", "dependency"
         )

@@ -8,7 +8,8 @@ from typing import Any, Final
 import asyncpg
 
 from db import clock_reading
-from handlers.policies import PolicyUnreadable, of_versions
+from handlers.policies import of_versions
+from handlers.routing import PolicyUnreadable
 from handlers.sla.clock import Clock, ClockState, Pause
 from handlers.sla.loading import terms_of
 from handlers.sla.rows import clock_of

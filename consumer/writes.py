@@ -21,11 +21,13 @@ class Writes:
         wakeups: Wakeups,
         handover: Handover,
         seconds: Callable[[], float] = clock.seconds,
+        on_commit: Callable[[Handled], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._wakeups = wakeups
         self._handover = handover
         self._seconds = seconds
+        self._on_commit = on_commit
 
     async def write(self, work: Callable[[asyncpg.Connection], Awaitable[Handled]]) -> Handled:
         """Do the work in a transaction and commit it. Raises whatever it raises; nothing stands.
@@ -50,6 +52,7 @@ class Writes:
                 self._wakeups.wake()
             else:
                 self._wakeups.look()
+        self._on_commit(handled)
         return handled
 
     async def _announce(self, connection: asyncpg.Connection, handled: Handled) -> None:

@@ -1,4 +1,4 @@
-"""The versions of tenants' policies. The highest is in force; a version never changes."""
+"""The versions of tenants' policies. A version never changes, and the highest is the newest."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -6,10 +6,23 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
-CURRENT_VERSIONS: Final = """
-SELECT r.tenant_id, p.version FROM unnest($1::text[]) AS r (tenant_id)
- CROSS JOIN LATERAL (SELECT version FROM policies p WHERE p.tenant_id = r.tenant_id
-                      ORDER BY p.version DESC LIMIT 1) p
+NEWEST: Final = """
+SELECT r.tenant_id, p.version, p.applied_at FROM unnest($1::text[]) AS r (tenant_id)
+ CROSS JOIN LATERAL (SELECT version, to_json(applied_at) #>> '{}' AS applied_at
+     FROM policies p WHERE p.tenant_id = r.tenant_id ORDER BY p.version DESC LIMIT 1) p
+"""
+
+OF_ALL_TENANTS: Final = """
+SELECT DISTINCT ON (tenant_id) tenant_id, version, to_json(applied_at) #>> '{}'
+  FROM policies ORDER BY tenant_id, version DESC
+"""
+
+OLDER: Final = """
+SELECT r.tenant_id, p.version, p.applied_at, p.document
+  FROM unnest($1::text[], $2::text[]) AS r (tenant_id, version)
+ CROSS JOIN LATERAL (SELECT version, document::text, to_json(applied_at) #>> '{}' AS applied_at
+     FROM policies p WHERE p.tenant_id = r.tenant_id AND p.version < r.version::int
+    ORDER BY p.version DESC LIMIT 1) p
 """
 
 READ: Final = """
@@ -55,6 +68,9 @@ class Found(NamedTuple):
 Key = tuple[str, int]
 """A tenant, and a version of its policy."""
 
+Applied = tuple[str, int, str]
+"""The same with when it was applied, as JSON has it: in a restored backup a version is another."""
+
 
 class AppliedMeanwhile(Exception):
     """Somebody else applied version {version} of {tenant_id}'s policy meanwhile."""
@@ -66,12 +82,22 @@ class AppliedMeanwhile(Exception):
         )
 
 
-async def current_versions(
-    connection: asyncpg.Connection, tenants: Iterable[str]
-) -> dict[str, int]:
-    """The version in force for each of these tenants that has a policy."""
-    rows = await connection.fetch(CURRENT_VERSIONS, sorted(set(tenants)))
-    return {row[0]: row[1] for row in rows}
+async def newest(connection: asyncpg.Connection, tenants: Iterable[str]) -> list[Applied]:
+    """The highest version of each of these tenants that has a policy."""
+    rows = await connection.fetch(NEWEST, sorted(set(tenants)))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def of_all_tenants(connection: asyncpg.Connection) -> list[Applied]:
+    """The highest version of every tenant that has a policy. For operators."""
+    return [(row[0], row[1], row[2]) for row in await connection.fetch(OF_ALL_TENANTS)]
+
+
+async def older(connection: asyncpg.Connection, versions: Mapping[str, int]) -> dict[Key, Found]:
+    """The next version below each of these, as far as there is one, with its document."""
+    numbers = [str(number) for number in versions.values()]
+    rows = await connection.fetch(OLDER, list(versions), numbers)
+    return {(row[0], row[1]): Found(row[2], row[3]) for row in rows}
 
 
 async def read(

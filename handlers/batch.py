@@ -3,7 +3,7 @@
 The consumer, the parking sweep, redrive and replay all come through here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, TypeVar
@@ -33,6 +33,7 @@ from handlers.outcomes import (
 from handlers.parties import Moved, PartyChange, apply_changes
 from handlers.record import Coordinates, Record, coordinates
 from handlers.requests import decide
+from handlers.routing import PolicyUnreadable
 from handlers.rows import rows_of
 from handlers.write import COPY_FROM, write, write_opened
 from schemas.vocabulary import Outcome
@@ -75,6 +76,8 @@ class Handled:
     first_facts: all that it will find there (rows as handlers.rows.FACT_COLUMNS), if no fact of
     their tickets came before them; else empty.
     closed: how many tickets closed because time passed.
+    versions: of the policies that were in force, by tenant. unreadable: those that should have
+    been, or that clocks named, and that are not understood.
     """
 
     now: datetime
@@ -85,6 +88,8 @@ class Handled:
     outbox_id: int | None
     first_facts: Sequence[Row] = ()
     closed: int = 0
+    versions: Mapping[str, int] = field(default_factory=dict)
+    unreadable: Sequence[PolicyUnreadable] = ()
 
 
 async def handle(
@@ -138,6 +143,8 @@ async def handle(
         repeated=repeated,
         outbox_id=known.outbox_id if announced else None,
         first_facts=() if fresh or changes else written.facts,
+        versions=known.versions,
+        unreadable=known.unreadable,
     )
 
 

@@ -27,7 +27,8 @@ from handlers.outcomes import (
     Rules,
 )
 from handlers.requests import Earlier, wrong_tenant
-from handlers.sla.loading import add_clocks, choice_in, curious_customers
+from handlers.sla.loading import Unreadable, add_clocks, choice_in, curious_customers
+from handlers.sla.stand_in import stand_in
 from handlers.ticket import Ticket
 from schemas.vocabulary import ActorType, Outcome, Priority, TicketStatus, TicketType
 
@@ -38,6 +39,7 @@ class Tickets:
     def __init__(self) -> None:
         self._by_id: dict[tuple[str, str], Ticket] = {}
         self._by_number: dict[tuple[str, str], Ticket] = {}
+        self._unreadable: list[Unreadable] = []
 
     async def lock(self, connection: asyncpg.Connection, changes: Iterable[Change]) -> None:
         """Lock those that these changes address, as far as they exist."""
@@ -50,9 +52,7 @@ class Tickets:
         rows = await locked.lock(connection, sorted(ids), sorted(numbers))
         tickets = [ticket_of(row) for row in rows]
         if tickets:
-            unreadable = await add_clocks(connection, tickets)
-            for problem in unreadable.values():
-                raise problem
+            self._unreadable += await add_clocks(connection, tickets)
         for ticket in tickets:
             self._by_id[ticket.tenant_id, ticket.id] = ticket
             self._by_number[ticket.tenant_id, ticket.number] = ticket
@@ -62,6 +62,18 @@ class Tickets:
         wanted = curious_customers(self._by_id.values(), known)
         if wanted:
             known.tiers |= await tiers(connection, wanted)
+
+    def stand_in(self, known: Known) -> None:
+        """Let the policies in force judge the clocks whose own version can't be understood.
+
+        A timer comes again, a change does not: it can neither wait nor leave its clocks behind.
+        """
+        for key, row, problem in self._unreadable:
+            ticket = self._by_id[key]
+            clock = stand_in(row, known.policies.get(ticket.tenant_id))
+            ticket.clocks = {**ticket.clocks, clock.metric: clock}
+            known.unreadable.append(problem)
+        self._unreadable.clear()
 
     def addressed(self, change: Change) -> Ticket | None:
         """The ticket that a change addresses within its tenant, as it is by now."""
@@ -118,6 +130,7 @@ def decide_changes(
     change_rules: ChangeRules,
 ) -> list[ChangeDecision]:
     """One decision per change, in their order; a repeat within the batch is a duplicate too."""
+    tickets.stand_in(known)
     earlier, choice = Earlier(known), choice_in(known)
     decisions: list[ChangeDecision] = []
     for each in changes:

@@ -8,7 +8,7 @@ import asyncpg
 from db import requests as questions
 from handlers.identity import rejection_id, ticket_number
 from handlers.outcomes import Change, Known, Party, Prior, Request, Stranger
-from handlers.policies import in_force, tiers_of
+from handlers.policies import add_in_force, tiers_of
 from handlers.record import Coordinates
 from handlers.requests import question
 from schemas.vocabulary import Outcome
@@ -27,8 +27,8 @@ async def gather(
     """What is known about these requests, and which records of the stretches are dead letters.
 
     One round trip. One more where an identity was rejected before, where a version of a policy is
-    new to this process, where its rules ask for customers' tiers, and for check_numbers, which is
-    asked for after two tickets met on one number.
+    new to this process (and some, if that is not understood), where its rules ask for customers'
+    tiers, and for check_numbers, which is asked for after two tickets met on one number.
     """
     asked = question(requests)
     answer = await questions.look_up(
@@ -51,8 +51,8 @@ async def gather(
         partners={found: Party(tenant, status) for found, tenant, status in answer.partners},
     )
     if answer.policies:
-        known.versions = {tenant: version for tenant, version, _ in answer.policies}
-        known.policies = await in_force(connection, [(*each,) for each in answer.policies])
+        newest = [(tenant, version, at) for tenant, version, at in answer.policies]
+        await add_in_force(connection, known, newest)
         known.tiers = await tiers_of(
             connection, _opening(requests), known.policies, known.customers
         )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from handlers.record import Record
-from handlers.routing import CompiledPolicy, Routed
+from handlers.routing import CompiledPolicy, PolicyUnreadable, Routed
 from handlers.sla.clock import Clock
 from handlers.sla.history import Segment
 from handlers.sla.terms import DEFAULT_LEVELS, Levels
@@ -185,6 +185,7 @@ class Known:
     expired: those of them that no longer wait: an unknown customer is a rejection.
     rejections: the ce_ids of rejections already recorded, of those that a repeat would have.
     versions, policies: those in force by tenant. tiers: of customers (tenant, id), where asked for.
+    unreadable: versions that were asked for and are not understood; others hold instead.
     """
 
     now: datetime
@@ -200,6 +201,7 @@ class Known:
     versions: dict[str, int] = field(default_factory=dict)
     policies: dict[str, CompiledPolicy] = field(default_factory=dict)
     tiers: dict[tuple[str, str], str] = field(default_factory=dict)
+    unreadable: list[PolicyUnreadable] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

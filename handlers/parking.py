@@ -75,6 +75,8 @@ async def decide_parked(
         repeated=repeated,
         outbox_id=known.outbox_id if facts or fresh else None,
         first_facts=() if fresh else written.facts,
+        versions=known.versions,
+        unreadable=known.unreadable,
     )
 
 

@@ -8,54 +8,104 @@ import asyncpg
 import orjson
 
 from db import policies as stored
-from db.errors import Unworkable
-from db.policies import Key
-from handlers.outcomes import Request
-from handlers.routing import CompiledPolicy, compile_policy
+from db.policies import Applied, Key
+from handlers.outcomes import Known, Request
+from handlers.routing import CompiledPolicy, PolicyUnreadable, compile_policy
 
 KEPT: Final = 1_000
 """Versions that are kept compiled. One never changes, so none is ever to be forgotten."""
 
 
-class PolicyUnreadable(Unworkable):
-    """Version {version} of {tenant_id}'s policy can't be understood. No request is to blame."""
+class InForce(NamedTuple):
+    """The newest version of a tenant's policy that this program understands."""
 
-    def __init__(self, tenant_id: str, version: int) -> None:
-        super().__init__(
-            f"Version {version} of {tenant_id}'s policy can't be understood: it was not written by"
-            " `ticketing policy apply`, or by a newer program; apply a version that is valid here."
-        )
+    version: int
+    policy: CompiledPolicy
+
+
+class Found(NamedTuple):
+    """What is in force by tenant. A tenant of whose versions none is understood has the defaults.
+
+    unreadable: the newest version of each tenant for which another one is in force, or none.
+    """
+
+    in_force: Mapping[str, InForce]
+    unreadable: Sequence[PolicyUnreadable]
 
 
 class _Kept(NamedTuple):
     """A version that was read. applied_at: another one, where a backup was restored."""
 
     applied_at: str
-    policy: CompiledPolicy
+    policy: CompiledPolicy | PolicyUnreadable
 
 
 _kept: "OrderedDict[Key, _Kept]" = OrderedDict()
+_instead: "OrderedDict[Applied, InForce | None]" = OrderedDict()
+"""What holds in place of a newest version that is not understood; None: the defaults. The versions
+below it are as unchanging as itself."""
 
 
-async def in_force(
-    connection: asyncpg.Connection, versions: Iterable[tuple[str, int, str]]
-) -> dict[str, CompiledPolicy]:
-    """The policies of these versions by tenant; with each version comes when it was applied.
+async def add_in_force(
+    connection: asyncpg.Connection, known: Known, newest: Iterable[Applied]
+) -> None:
+    """Add the policies in force to what is known, given the newest versions."""
+    found = await in_force(connection, newest)
+    known.versions = {tenant: each.version for tenant, each in found.in_force.items()}
+    known.policies = {tenant: each.policy for tenant, each in found.in_force.items()}
+    known.unreadable += found.unreadable
 
-    Asks only for those never seen before. Raises PolicyUnreadable.
+
+async def in_force(connection: asyncpg.Connection, newest: Iterable[Applied]) -> Found:
+    """What is in force, given the newest versions.
+
+    Asks only for those never seen before, and once for what holds instead of one that is not
+    understood: a round trip for each version down to the next that is.
     """
-    found, unseen = {}, []
-    for tenant_id, version, applied_at in versions:
+    found: dict[str, InForce] = {}
+    unseen: dict[Key, Applied] = {}
+    unreadable: list[tuple[Applied, PolicyUnreadable]] = []
+    for applied in newest:
+        tenant_id, version, applied_at = applied
         kept = _kept.get((tenant_id, version))
         if kept is None or kept.applied_at != applied_at:
-            unseen.append((tenant_id, version))
+            unseen[tenant_id, version] = applied
+        elif isinstance(kept.policy, PolicyUnreadable):
+            unreadable.append((applied, kept.policy))
         else:
-            found[tenant_id] = kept.policy
+            found[tenant_id] = InForce(version, kept.policy)
     if unseen:
-        for (tenant_id, _), policy in (await _read(connection, dict.fromkeys(unseen))).items():
+        for key, policy in (await _read(connection, dict.fromkeys(unseen))).items():
             if isinstance(policy, PolicyUnreadable):
-                raise policy
-            found[tenant_id] = policy
+                unreadable.append((unseen[key], policy))
+            else:
+                found[key[0]] = InForce(key[1], policy)
+    if unreadable:
+        found |= await _in_place_of(connection, [applied for applied, _ in unreadable])
+    return Found(found, [problem for _, problem in unreadable])
+
+
+async def _in_place_of(
+    connection: asyncpg.Connection, unreadable: Sequence[Applied]
+) -> dict[str, InForce]:
+    known = {applied: _instead[applied] for applied in unreadable if applied in _instead}
+    below = {
+        tenant: version for tenant, version, at in unreadable if (tenant, version, at) not in known
+    }
+    found = {applied[0]: each for applied, each in known.items() if each is not None}
+    while below:
+        read = await stored.older(connection, below)
+        below.clear()
+        for (tenant_id, version), (applied_at, document) in read.items():
+            policy = _compiled((tenant_id, version), applied_at, document)
+            if isinstance(policy, PolicyUnreadable):
+                below[tenant_id] = version
+            else:
+                found[tenant_id] = InForce(version, policy)
+    for applied in unreadable:
+        _instead[applied] = found.get(applied[0])
+    while len(_instead) > KEPT:
+        _instead.popitem(last=False)
     return found
 
 
@@ -80,20 +130,24 @@ async def _read(
         kept = known[key]
         if document is None and kept is not None:
             found[key] = kept.policy
-            continue
-        policy = _understood(*key, document or "null")
-        if isinstance(policy, CompiledPolicy):
-            _kept[key] = _Kept(applied_at, policy)
-        found[key] = policy
+        else:
+            found[key] = _compiled(key, applied_at, document)
+    return found
+
+
+def _compiled(key: Key, applied_at: str, document: str | None) -> CompiledPolicy | PolicyUnreadable:
+    """The policy of this document, which is kept: also that it is not understood."""
+    policy = _understood(*key, document or "null")
+    _kept[key] = _Kept(applied_at, policy)
     while len(_kept) > KEPT:
         _kept.popitem(last=False)
-    return found
+    return policy
 
 
 def _understood(tenant_id: str, version: int, document: str) -> CompiledPolicy | PolicyUnreadable:
     try:
         return compile_policy(orjson.loads(document), version)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         unreadable = PolicyUnreadable(tenant_id, version)
         unreadable.__cause__ = error
         return unreadable

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
@@ -76,6 +77,21 @@ class _Rule:
         return Routed(self.name, self.team, assignee, self.priority or priority, path)
 
 
+class PolicyUnreadable(Exception):
+    """Version {version} of {tenant_id}'s policy can't be understood. No request is to blame.
+
+    Never raised, since nobody need wait for it: what can be understood holds instead.
+    """
+
+    def __init__(self, tenant_id: str, version: int) -> None:
+        super().__init__(
+            f"Version {version} of {tenant_id}'s policy can't be understood: it was not written by"
+            " `ticketing policy apply`, or by a newer program; apply a version that is valid here."
+        )
+        self.tenant_id = tenant_id
+        self.version = version
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledPolicy:
     """A version of a policy, ready for use.
@@ -137,6 +153,8 @@ def compile_policy(document: Mapping[str, Any], version: int) -> CompiledPolicy:
     """Make a stored document ready; an empty one has the defaults and no rules."""
     settings = document.get("settings", {})
     teams = document.get("teams", {})
+    reopen_days = settings.get("reopen_days", REOPEN_DAYS)
+    timedelta(days=reopen_days)  # or it is no number of days
     rules = [
         (rule["when"], _rule(rule, teams))
         for rule in document.get("routing", ())
@@ -152,7 +170,7 @@ def compile_policy(document: Mapping[str, Any], version: int) -> CompiledPolicy:
         for priority in Priority
     }
     return CompiledPolicy(
-        settings.get("reopen_days", REOPEN_DAYS),
+        reopen_days,
         candidates,
         frozenset().union(*(rule.cues for _, rule in rules)),
         any(rule.tiers for _, rule in rules),

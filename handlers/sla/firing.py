@@ -18,7 +18,7 @@ from handlers.change_batch import ticket_of
 from handlers.change_facts import SYSTEM, facts_of
 from handlers.change_rows import effect_row, ticket_row
 from handlers.outcomes import Effect, Known
-from handlers.policies import PolicyUnreadable, of_versions
+from handlers.policies import add_in_force
 from handlers.rows import Stamp, Written
 from handlers.sla.course import Choice, Course
 from handlers.sla.loading import add_clocks, choice_in, curious_customers
@@ -84,9 +84,12 @@ async def fire_due(connection: asyncpg.Connection, keys: Sequence[Key], *, copy_
     unfit: list[Unfit] = []
     moved: list[Moved] = []
     now, outbox_id = await outbox.open_write(connection)
+    known = Known(now, outbox_id)
     if found:
-        unfit += [Unfit(*each) for each in (await add_clocks(connection, found)).items()]
-        known = await _known(connection, found, Known(now, outbox_id), unfit)
+        unreadable = await add_clocks(connection, found)
+        known.unreadable += [each.problem for each in unreadable]
+        unfit += [Unfit(*each) for each in {row.key: row.problem for row in unreadable}.items()]
+        await _add_policies(connection, found, known)
         left_out = {each.key for each in unfit}
         choice = choice_in(known)
         for ticket in found:
@@ -114,6 +117,8 @@ async def fire_due(connection: asyncpg.Connection, keys: Sequence[Key], *, copy_
         dead=[],
         repeated=[],
         outbox_id=outbox_id if facts else None,
+        versions=known.versions,
+        unreadable=known.unreadable,
     )
     return Fired(handled, len(moved), told, unfit)
 
@@ -129,27 +134,15 @@ def move_on(ticket: Ticket, now: datetime, choice: Choice) -> Moved:
     return Moved(after, course, effects)
 
 
-async def _known(
-    connection: asyncpg.Connection, found: Sequence[Ticket], known: Known, unfit: list[Unfit]
-) -> Known:
-    """With the policies in force; whose can't be understood is left as it was."""
-    tenants = sorted({ticket.tenant_id for ticket in found})
-    known.versions = await policies.current_versions(connection, tenants)
-    if known.versions:
-        read = await of_versions(connection, sorted(known.versions.items()))
-        for (tenant_id, _), policy in read.items():
-            if isinstance(policy, PolicyUnreadable):
-                unfit += [
-                    Unfit((ticket.tenant_id, ticket.id), policy)
-                    for ticket in found
-                    if ticket.tenant_id == tenant_id
-                ]
-            else:
-                known.policies[tenant_id] = policy
+async def _add_policies(
+    connection: asyncpg.Connection, found: Sequence[Ticket], known: Known
+) -> None:
+    newest = await policies.newest(connection, [ticket.tenant_id for ticket in found])
+    if newest:
+        await add_in_force(connection, known, newest)
         wanted = curious_customers(found, known)
         if wanted:
             known.tiers = await policies.tiers(connection, wanted)
-    return known
 
 
 async def _write(

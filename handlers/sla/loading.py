@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from db import clocks as stored
 from handlers.outcomes import Known
-from handlers.policies import PolicyUnreadable, of_versions
-from handlers.routing import CompiledPolicy
+from handlers.policies import of_versions
+from handlers.routing import CompiledPolicy, PolicyUnreadable
 from handlers.sla.clock import Clock
 from handlers.sla.rows import clock_of
 from handlers.sla.terms import DEFAULT_LEVELS, Levels, Terms, default_terms
@@ -19,24 +19,29 @@ from schemas.vocabulary import SlaMetric
 Versions = dict[tuple[str, int], CompiledPolicy | PolicyUnreadable]
 
 
-async def add_clocks(
-    connection: asyncpg.Connection, tickets: Sequence[Ticket]
-) -> dict[tuple[str, str], PolicyUnreadable]:
-    """Give these locked tickets their clocks.
+class Unreadable(NamedTuple):
+    """A clock whose own version of the policy can't be understood. row: with db.clocks.FIELDS."""
 
-    One round trip, and one more for versions of policies that are new to this process. Returns the
-    tickets (tenant, id) whose clocks can't be understood, and why.
+    key: tuple[str, str]
+    row: Any
+    problem: PolicyUnreadable
+
+
+async def add_clocks(connection: asyncpg.Connection, tickets: Sequence[Ticket]) -> list[Unreadable]:
+    """Give these locked tickets their clocks, and return those that can't be understood.
+
+    One round trip, and one more for the versions of policies that clocks name.
     """
     rows = await stored.read(connection, [(ticket.tenant_id, ticket.id) for ticket in tickets])
     named = {(row["tenant_id"], row["policy_version"]) for row in rows if row["policy"] is not None}
     versions = await of_versions(connection, sorted(named)) if named else {}
     found: dict[tuple[str, str], dict[SlaMetric, Clock]] = {}
-    unreadable: dict[tuple[str, str], PolicyUnreadable] = {}
+    unreadable: list[Unreadable] = []
     for row in rows:
         key = (row["tenant_id"], row["ticket_id"])
         terms = terms_of(row, versions)
         if isinstance(terms, PolicyUnreadable):
-            unreadable[key] = terms
+            unreadable.append(Unreadable(key, row, terms))
         else:
             found.setdefault(key, {})[SlaMetric(row["metric"])] = clock_of(row, terms)
     for ticket in tickets:

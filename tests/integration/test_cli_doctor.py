@@ -21,6 +21,7 @@ def test_a_sound_installation_passes_every_check(kafka_command: Command) -> None
         "ok      schema",
         "ok      privileges",
         "ok      clocks",
+        "ok      policies",
         "ok      kafka",
         "ok      topics",
         "ok      max.message.bytes",
@@ -72,3 +73,22 @@ def test_a_role_without_rights_is_told_who_can_give_them(command: Command) -> No
     finally:
         command.environment["DATABASE_URL"] = owner
         command.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_a_policy_that_is_not_understood_is_named_with_what_holds_instead(
+    command: Command,
+) -> None:
+    command.execute("""
+        INSERT INTO policies (tenant_id, version, document) VALUES
+          ('north', 1, '{}'), ('west', 1, '{}'),
+          ('north', 2, '{"sla": [{"name": "x", "targets": {"resolution": "soon"}}]}'),
+          ('south', 1, '{"settings": {"reopen_days": "some"}}')
+    """)
+    (line,) = [line for line in command("doctor").out.splitlines() if "policies" in line]
+    assert line.startswith("failed  policies: version 2 of north is not understood here (")
+    assert "so version 1 holds; version 1 of south is not understood here (TypeError: " in line
+    assert "so the defaults hold; use the program that it was applied with" in line
+    assert "`ticketing policy apply`" in line
+    command.execute("DELETE FROM policies WHERE tenant_id = 'south' OR version = 2")
+    out = command("doctor").out
+    assert "ok      policies: 2 tenants with a policy, all understood." in out

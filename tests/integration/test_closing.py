@@ -54,8 +54,8 @@ async def apply(stage: BatchStage, days: float | None, tenant_id: str = NORTH) -
     """Put a policy in force, as `policy apply` does."""
     document = orjson.dumps({"settings": {"reopen_days": 7, "auto_close_days": days}}).decode()
     async with stage.transaction() as connection:
-        versions = await policies.current_versions(connection, [tenant_id])
-        version = versions.get(tenant_id, 0) + 1
+        before = await policies.find(connection, tenant_id)
+        version = 1 if before is None else before.version + 1
         await policies.add(connection, tenant_id, version, document)
 
 

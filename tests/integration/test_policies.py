@@ -24,13 +24,25 @@ async def connection(database_url: str) -> asyncpg.Connection:
     return await connect(database_url)
 
 
-async def test_the_highest_version_is_in_force(connection: asyncpg.Connection) -> None:
+async def test_the_highest_version_is_the_newest(connection: asyncpg.Connection) -> None:
     for version in (1, 2, 10):
         await policies.add(connection, "north", version, json.dumps({"version": version}))
     await policies.add(connection, "south", 1, "{}")
-    found = await policies.current_versions(connection, ["south", "north", "west", "north"])
-    assert found == {"north": 10, "south": 1}
-    assert await policies.current_versions(connection, []) == {}
+    found = await policies.newest(connection, ["south", "north", "west", "north"])
+    assert [each[:2] for each in found] == [("north", 10), ("south", 1)]
+    assert await policies.of_all_tenants(connection) == found
+    assert await policies.newest(connection, []) == []
+    await connection.close()
+
+
+async def test_the_next_version_below_is_found(connection: asyncpg.Connection) -> None:
+    for version in (1, 2, 10):
+        await policies.add(connection, "north", version, json.dumps({"version": version}))
+    await policies.add(connection, "south", 1, "{}")
+    found = await policies.older(connection, {"north": 10, "south": 1, "west": 3})
+    assert {key: each.document for key, each in found.items()} == {("north", 2): '{"version": 2}'}
+    known = await policies.read(connection, {("north", 2): None})
+    assert known == found
     await connection.close()
 
 
@@ -74,6 +86,7 @@ async def test_it_is_told_when_a_version_was_applied_as_a_look_up_tells_it(
     )
     found = await policies.read(connection, {("north", 1): None})
     assert [tuple(each) for each in answer.policies] == [("north", 1, found["north", 1].applied_at)]
+    assert await policies.newest(connection, ["north"]) == [tuple(*answer.policies)]
     await connection.close()
 
 
@@ -97,7 +110,8 @@ async def test_versions_are_found_by_index(
         await connection.execute("ANALYZE policies")
     await connection.execute("BEGIN; SET LOCAL enable_seqscan = off")
     for question, arguments in (
-        (policies.CURRENT_VERSIONS, [["tenant1", "tenant2"]]),
+        (policies.NEWEST, [["tenant1", "tenant2"]]),
+        (policies.OLDER, [["tenant1", "tenant2"], ["9", "3"]]),
         (policies.READ, [["tenant1", "tenant2"], ["1", "2"], [None, "now"]]),
         (policies.FIND, ["tenant1", 3]),
         (policies.FIND, ["tenant1", None]),

@@ -8,8 +8,8 @@ import pytest
 
 from db import policies
 from db.connect import connect
-from handlers.policies import PolicyUnreadable, in_force, of_versions, tiers_of
-from handlers.routing import CompiledPolicy
+from handlers.policies import Found, InForce, in_force, of_versions, tiers_of
+from handlers.routing import CompiledPolicy, PolicyUnreadable
 from tests.integration.batch_stage import WatchedConnection
 from tests.records import asked
 from tests.scenarios.messages import ANNA, NORTH
@@ -66,9 +66,11 @@ async def test_a_document_is_read_once_and_compiled_once(trips: Trips) -> None:
     trips.asked.clear()
     assert await of_versions(trips.connection, [key]) == first
     assert len(trips.asked) == 1
-    applied_at = (await policies.read(trips.connection, {key: None}))[key].applied_at
+    newest = await policies.newest(trips.connection, ["north"])
     trips.asked.clear()
-    assert await in_force(trips.connection, [(*key, applied_at)]) == {"north": first[key]}
+    policy = first[key]
+    assert isinstance(policy, CompiledPolicy)
+    assert await in_force(trips.connection, newest) == Found({"north": InForce(1, policy)}, [])
     assert trips.asked == []
 
 
@@ -93,11 +95,82 @@ async def test_one_that_is_not_understood_leaves_the_others_alone(trips: Trips) 
         for key in (("north", 1), ("south", 1)):
             assert isinstance(found[key], PolicyUnreadable)
             assert f"Version 1 of {key[0]}'s policy" in str(found[key])
-    applied_at = (await policies.read(trips.connection, {("north", 1): None}))["north", 1]
-    with pytest.raises(PolicyUnreadable, match="Version 1 of north's policy"):
-        await in_force(trips.connection, [("north", 1, applied_at.applied_at)])
 
 
+async def held(trips: Trips) -> tuple[dict[str, int], list[tuple[str, int]]]:
+    """The versions in force, and those that should be."""
+    newest = await policies.newest(trips.connection, ["north", "south", "west"])
+    trips.asked.clear()
+    found = await in_force(trips.connection, newest)
+    return (
+        {tenant: each.version for tenant, each in found.in_force.items()},
+        sorted((each.tenant_id, each.version) for each in found.unreadable),
+    )
+
+
+async def test_the_newest_version_that_is_understood_is_in_force(trips: Trips) -> None:
+    """It is looked for once."""
+    for number in (1, 2):
+        await apply(trips, "north", number)
+    await apply(trips, "north", 3, **UNKNOWN_FORM)
+    await apply(trips, "north", 4, **UNKNOWN_ZONE)
+    await apply(trips, "south", 1, **UNKNOWN_ZONE)
+    await apply(trips, "south", 2, **UNKNOWN_FORM)
+    await apply(trips, "west", 1)
+    for round_trips in (3, 0):
+        assert await held(trips) == ({"north": 2, "west": 1}, [("north", 4), ("south", 2)])
+        assert len(trips.asked) == round_trips
+    await apply(trips, "south", 3)
+    assert await held(trips) == ({"north": 2, "south": 3, "west": 1}, [("north", 4)])
+    assert len(trips.asked) == 1
+
+
+async def test_what_a_restored_backup_has_instead_is_read_anew(trips: Trips) -> None:
+    await apply(trips, "north", 1)
+    await apply(trips, "north", 2, **UNKNOWN_FORM)
+    assert await held(trips) == ({"north": 1}, [("north", 2)])
+    await trips.connection.execute("DELETE FROM policies WHERE version = 2")
+    assert await held(trips) == ({"north": 1}, [])
+    await apply(trips, "north", 2)
+    assert await held(trips) == ({"north": 2}, [])
+
+
+async def test_however_many_versions_there_are_some_are_remembered(
+    trips: Trips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.policies.KEPT", 1)
+    for tenant in ("north", "south"):
+        await apply(trips, tenant, 1)
+        await apply(trips, tenant, 2, **UNKNOWN_FORM)
+    expected = ({"north": 1, "south": 1}, [("north", 2), ("south", 2)])
+    for _ in range(2):
+        assert await held(trips) == expected
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"settings": {"reopen_days": "some"}},
+        {"settings": {"reopen_days": 1e300}},
+        {"routing": ["x"]},
+        {"routing": [{"name": "x", "when": {}, "then": {"priority": "tomorrow"}}]},
+        {"routing": [{"name": "x", "when": {}, "then": {"team": "y", "assignee": "spread"}}]},
+        {"sla": [{"name": "x", "targets": {"resolution": "9" * 99 + "h"}}]},
+        {"sla": [{"name": "x", "targets": {}, "pauses": ["full moon"]}]},
+    ],
+)
+async def test_whatever_is_wrong_with_a_document_stops_nobody(
+    trips: Trips, document: dict[str, object]
+) -> None:
+    await apply(trips, "north", 1, **document)
+    assert await held(trips) == ({}, [("north", 1)])
+
+
+UNKNOWN_FORM = {"sla": [{"name": "x", "targets": {"resolution": "soon"}}]}
+UNKNOWN_ZONE = {
+    "calendars": {"x": {"timezone": "Mars/Phobos", "weekly": {}}},
+    "sla": [{"name": "x", "calendar": "x", "targets": {"resolution": "1h"}}],
+}
 RULE = {"name": "x", "when": {"customer_tier": ["gold"]}, "then": {"team": "vip"}}
 SLA = {"name": "x", "when": {"customer_tier": ["gold"]}, "targets": {"resolution": "1h"}}
 

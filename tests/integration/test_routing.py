@@ -7,9 +7,6 @@ import orjson
 import pytest
 
 from db import policies
-from db.errors import Remedy, remedy
-from handlers.batch import handle
-from handlers.policies import PolicyUnreadable
 from tests.integration.batch_stage import BatchStage, staged
 from tests.records import asked, wanted
 from tests.scenarios.messages import ANNA, NORTH
@@ -137,28 +134,6 @@ async def test_the_reopening_window_is_the_tenants(stage: BatchStage) -> None:
     assert await stage.settle([late]) == ["rejected"]
     ((code,),) = await stage.ask("SELECT code FROM requests WHERE outcome = 'rejected'")
     assert code == "reopen_window_passed"
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        {"name": "x", "when": {}, "then": {"team": "network", "priority": "tomorrow"}},
-        {"name": "x", "when": {}, "then": {"team": "nobody", "assignee": "spread"}},
-        "x",
-    ],
-)
-async def test_no_request_is_to_blame_for_a_policy_that_is_not_understood(
-    stage: BatchStage, rule: object
-) -> None:
-    """It never came through `policy apply`. Requests wait for a valid one, and none is buried."""
-    await apply(stage, 1, rule)
-    request = asked(1)
-    with pytest.raises(PolicyUnreadable, match="Version 1 of north's policy"):
-        async with stage.transaction() as connection:
-            await handle(connection, [request], stage.setting)
-    assert remedy(PolicyUnreadable(NORTH, 1)) is Remedy.WAIT
-    await apply(stage, 2, OUTAGES)
-    assert await stage.settle([request]) == ["created"]
 
 
 async def test_a_rule_may_spread_over_a_team_without_members(stage: BatchStage) -> None:
