@@ -260,7 +260,11 @@ def met(before: Ticket, after: Ticket) -> frozenset[SlaMetric]:
 
 
 def _is_due(clock: Clock, until: datetime) -> bool:
-    return clock.next_fire_at is not None and clock.next_fire_at < until
+    """Whether there is something to tell. What a timer put off is told by whom comes first."""
+    if clock.next_fire_at is None:
+        return False
+    is_late = clock.due_at is not None and clock.due_at < until and BREACH not in clock.fired
+    return is_late or clock.next_fire_at < until
 
 
 def reasons_of(ticket: Ticket) -> tuple[frozenset[PauseReason], datetime | None]:

@@ -270,3 +270,15 @@ async def test_timers_leave_a_clock_whose_own_version_is_not_understood_for_late
     await stage.ask("UPDATE sla_clocks SET next_fire_at = started_at WHERE next_fire_at > now()")
     await sweep(stage, metrics)
     assert len(await told(stage, found)) == 2
+
+
+async def test_a_change_tells_what_timers_put_off(stage: BatchStage) -> None:
+    await apply(stage, 1, rules("network", "5h"))
+    found = await opened(stage)
+    await let_pass(stage, 6)
+    await rewrite(stage, 1, UNKNOWN_ZONE)
+    await sweep(stage, Metrics())
+    await rewrite(stage, 1, rules("network", "5h"))
+    assert await told(stage, found) == []
+    assert await change(stage, "set_status", found, status="resolved") == ["changed"]
+    assert len(await told(stage, found)) == 1
