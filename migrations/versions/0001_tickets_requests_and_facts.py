@@ -21,6 +21,7 @@ APPEND_ONLY = {
     "autovacuum_vacuum_insert_scale_factor": "0.1",
     "autovacuum_analyze_scale_factor": "0.05",
 }
+WITH_ROOM = {**APPEND_ONLY, "fillfactor": "90"}
 TENANT_TABLES = (
     "customers",
     "partners",
@@ -101,9 +102,7 @@ def at(name: str, *, null: bool = True, default: str | None = None) -> sa.Column
 
 
 def list_of(name: str, item: sa.types.TypeEngine[Any]) -> sa.Column[object]:
-    return sa.Column(
-        name, postgresql.ARRAY(item), nullable=False, server_default=sa.text("'{}'")
-    )
+    return sa.Column(name, postgresql.ARRAY(item), nullable=False, server_default=sa.text("'{}'"))
 
 
 def json(name: str, default: str) -> sa.Column[object]:
@@ -206,7 +205,7 @@ def create_tickets() -> None:
             "priority IN ('low', 'normal', 'high', 'urgent')", name="ck_tickets_priority"
         ),
         sa.CheckConstraint("sequence > 0", name="ck_tickets_sequence"),
-        postgresql_with=APPEND_ONLY,
+        postgresql_with=WITH_ROOM,
     )
     for name, columns, where in (
         ("customer", ["tenant_id", "customer_id", "created_at"], None),
