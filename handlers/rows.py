@@ -34,6 +34,7 @@ from handlers.sla.beginnings import Beginnings, may_stand_still
 from handlers.sla.clock import Clock
 from handlers.sla.history import Segment
 from handlers.sla.rows import (
+    CLOCK_COLUMNS,
     NEW_CLOCK_COLUMNS,
     SEGMENT_COLUMNS,
     clock_row,
@@ -127,8 +128,9 @@ class Written:
     """The rows of a batch. settled: identities decided before (rejected or parked), decided anew.
 
     A settled identity's row changes; one that is new to the arbiter is inserted. changed: tickets
-    (handlers.change_rows.CHANGED_COLUMNS), as they are after their last change. clocks: those that
-    did not just start.
+    (handlers.change_rows.CHANGED_COLUMNS), as they are after their last change. new_clocks: those
+    that run from now on; held_clocks: those that begin standing still; clocks: those that may be
+    there already.
     """
 
     customers: list[tuple[str, str]] = field(default_factory=list)
@@ -140,6 +142,7 @@ class Written:
     parked: dict[tuple[str, str], Parked] = field(default_factory=dict)
     changed: dict[tuple[str, str], Row] = field(default_factory=dict)
     new_clocks: list[Row] = field(default_factory=list)
+    held_clocks: list[Row] = field(default_factory=list)
     clocks: dict[ClockKey, Row] = field(default_factory=dict)
     segments: list[Row] = field(default_factory=list)
 
@@ -158,6 +161,7 @@ class Written:
             Rows(tables.tickets, TICKET_COLUMNS, self.tickets),
             Rows(tables.ticket_messages, MESSAGE_COLUMNS, self.messages),
             Rows(tables.sla_clocks, NEW_CLOCK_COLUMNS, self.new_clocks),
+            Rows(tables.sla_clocks, CLOCK_COLUMNS, self.held_clocks),
             Rows(tables.sla_segments, SEGMENT_COLUMNS, self.segments),
             Rows(tables.requests, REQUEST_COLUMNS, sorted(self.requests.values())),
             Rows(tables.ticket_facts, FACT_COLUMNS, self.facts),
@@ -277,7 +281,8 @@ def _start_clocks(written: Written, created: Created, stamp: Stamp) -> DueDates:
         still = stamp.beginnings.held(created.levels, message.target_type, message.context or {})
         if still is not None:
             key = (request.tenant_id, request.ticket_id)
-            written.keep_clocks(*key, still.clocks, still.segments)
+            written.held_clocks += [clock_row(*key, each) for each in still.clocks]
+            written.segments += [segment_row(*key, each) for each in still.segments]
             return still.due
     begun = stamp.beginnings.of(created.levels)
     for row in begun.rows:

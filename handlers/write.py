@@ -65,17 +65,16 @@ async def write_opened(
     opened = [
         Rows(tables.tickets, TICKET_COLUMNS, written.tickets),
         Rows(tables.sla_clocks, NEW_CLOCK_COLUMNS, written.new_clocks),
+        Rows(tables.sla_clocks, CLOCK_COLUMNS, written.held_clocks),
     ]
     await _add(connection, [batch for batch in opened if batch.rows], copy_from)
-    await _put_clocks(connection, written)
-    written.tickets, written.new_clocks = [], []
+    written.tickets, written.new_clocks, written.held_clocks = [], [], []
 
 
 async def _put_clocks(connection: asyncpg.Connection, written: Written) -> None:
     if written.clocks:
         rows = [written.clocks[key] for key in sorted(written.clocks)]
         await clocks.put(connection, CLOCK_COLUMNS, rows)
-        written.clocks = {}
 
 
 async def _add(connection: asyncpg.Connection, batches: Sequence[Rows], copy_from: int) -> None:

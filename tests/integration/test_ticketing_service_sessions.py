@@ -173,6 +173,7 @@ def statements_of(connection: asyncpg.Connection) -> Iterator[list[str]]:
             {"origin_type": "tenant", "target_type": "partner", "partner_id": PARTNER},
             ["SELECT", "WITH"],
         ),
+        ({"context": {"scheduled_visit": "2999-01-01T09:00:00Z"}}, ["SELECT", "WITH"]),
         ({"request_id": "known"}, ["SELECT", "SELECT"]),
     ],
 )

@@ -49,6 +49,18 @@ async def test_a_tenant_opens_tickets_for_its_own_customers(
     assert await written(session_of) == {2}
 
 
+async def test_a_tenants_ticket_may_wait_for_a_visit_from_the_start(
+    tenant_session: AsyncSession,
+) -> None:
+    """Its clocks are inserted as they stand: a tenant's role may change none."""
+    await be(tenant_session, NORTH)
+    await call(tenant_session, context={"scheduled_visit": "2999-01-01T09:00:00Z"})
+    states = await tenant_session.execute(text("SELECT state FROM sla_clocks"))
+    assert states.scalars().all() == ["paused", "paused"]
+    kinds = await tenant_session.execute(text("SELECT DISTINCT kind FROM sla_segments"))
+    assert set(kinds.scalars()) == {"started", "paused"}
+
+
 async def test_a_tenant_does_not_see_anothers_customers_and_partners(
     tenant_session: AsyncSession,
 ) -> None:
