@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from handlers.change_facts import Step, steps
 from handlers.escalation import point
 from handlers.sla.terms import LadderStep
 from handlers.ticket import Ticket
+from schemas.fields import Team, UserId
 from schemas.vocabulary import Priority
 
 REASON: Final = "sla"
@@ -50,15 +53,23 @@ def _moved(ticket: Ticket, step: LadderStep, now: datetime) -> list[Step]:
 def _whom(context: Mapping[str, Any], level: int | None) -> tuple[str | None, str | None]:
     """Team and user of a level by the path that a routing rule gave the ticket.
 
-    Whoever sent the request may have written anything there.
+    Who set the context since may have written anything there.
     """
     routing = context.get("routing")
     path = routing.get("escalation_path") if isinstance(routing, dict) else None
     for each in path if isinstance(path, list) else ():
         if isinstance(each, dict) and level is not None and each.get("level") == level:
-            return _text(each.get("team")), _text(each.get("user"))
+            return _text(_TEAM, each.get("team")), _text(_USER, each.get("user"))
     return None, None
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _text(form: TypeAdapter[str], value: object) -> str | None:
+    """A name as a change that names one would have it; a longer one may fit into no index."""
+    try:
+        return form.validate_python(value)
+    except ValidationError:
+        return None
+
+
+_TEAM: Final = TypeAdapter[str](Team)
+_USER: Final = TypeAdapter[str](UserId)

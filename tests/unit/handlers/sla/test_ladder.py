@@ -32,11 +32,21 @@ def test_where_the_step_does_not_say_whom_the_tickets_own_path_does() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [None, "noc", [], [None, 7], [{"level": 1, "team": 5, "user": {}}]]
+    "path",
+    [
+        None,
+        "noc",
+        [],
+        [None, 7],
+        [{"level": 1, "team": 5, "user": {}}],
+        [{"level": 1, "team": "n" * 101, "user": "u" * 256}],
+        [{"level": 1, "team": " \v", "user": ""}],
+    ],
 )
 def test_a_path_that_is_none_moves_the_level_alone(path: object) -> None:
     (step,) = climbed(a_ticket(context=with_path(path), assigned_team="desk"), a_step(), NOW)
     assert (step.ticket.escalation_level, step.ticket.assigned_team) == (1, "desk")
+    assert step.ticket.escalated_to_user_id is None
 
 
 @pytest.mark.parametrize("level", [1, 2])
