@@ -1,6 +1,6 @@
 """The default targets (24x7): what applies where a tenant has no policy."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from schemas.vocabulary import Priority
@@ -19,21 +19,3 @@ DEFAULT_TARGETS: Final = {
     Priority.NORMAL: Targets(timedelta(hours=24), timedelta(hours=72)),
     Priority.LOW: Targets(timedelta(hours=48), timedelta(hours=168)),
 }
-
-
-class DueDates(NamedTuple):
-    """RFC 3339 texts in UTC, as both the row and the fact carry them."""
-
-    first_response: str
-    resolution: str
-
-
-def due_dates(created_at: datetime) -> dict[Priority, DueDates]:
-    """The due dates of every priority for tickets created at this instant."""
-    return {
-        priority: DueDates(
-            (created_at + targets.first_response).isoformat(timespec="microseconds"),
-            (created_at + targets.resolution).isoformat(timespec="microseconds"),
-        )
-        for priority, targets in DEFAULT_TARGETS.items()
-    }

@@ -18,7 +18,7 @@ class Opened(NamedTuple):
     message: Message
 
 
-def opened(number: int, tenant: str, **fields: Any) -> Opened:  # noqa: ANN401  of a request
+def opened(number: int | str, tenant: str, **fields: Any) -> Opened:  # noqa: ANN401  of a request
     """By a customer of the tenant, unless told otherwise."""
     customer_id = next(iter(customers_of(tenant)))
     fields = {"tenant_id": tenant, "customer_id": customer_id} | fields

@@ -102,6 +102,7 @@ def clocks_of(ticket: Ticket) -> dict[SlaMetric, Clock]:
     """Those of a ticket that has gone straight to where it is."""
     clocks = {}
     for metric, terms in zip(SlaMetric, DEFAULT_LEVELS[ticket.priority], strict=True):
+        assert terms is not None
         clock = start(terms, ticket.created_at)
         if metric is SlaMetric.FIRST_RESPONSE and ticket.first_response_at is not None:
             clock = ended(clock, ClockState.FULFILLED, ticket.first_response_at)

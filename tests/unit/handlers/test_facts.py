@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from handlers.facts import actor_of, compact_json, context_of, ticket_created, ticket_rejected
 from handlers.outcomes import Created, Rejected, Request, Rules
 from handlers.requests import decide
-from handlers.sla.targets import due_dates
+from handlers.sla.beginnings import Beginnings
 from schemas.ticket_created import TicketCreated
 from schemas.ticket_rejected import TicketRejected
 from schemas.vocabulary import Priority, TicketType
@@ -34,7 +34,7 @@ def created(request: Request, customer_id: str | None = ANNA) -> Created:
 def fact_of(request: Request, customer_id: str | None = ANNA) -> dict[str, Any]:
     """The data of `ticket.created`, held against the contract."""
     decision = created(request, customer_id)
-    due = due_dates(NOON)[request.message.priority]
+    due = Beginnings(NOON).of(decision.levels).due
     data = ticket_created(decision, context_of(decision), due, NOW)
     TicketCreated.model_validate_json(data)
     found: dict[str, Any] = json.loads(data)
