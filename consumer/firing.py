@@ -47,17 +47,20 @@ class Firing:
         )
 
     async def sweep(self) -> float | None:
-        """Let everything happen that is due. Seconds to the next look."""
-        while True:
-            due, seconds = await self._look()
-            if not due:
-                return seconds
-            if not sum(await self._bisector.settle(due)):  # others hold the tickets that are due
-                return HELD_ELSEWHERE_SECONDS
+        """Let everything happen that is due. Seconds to the next look.
 
-    async def _look(self) -> Look:
+        Tickets that others hold keep nobody waiting who comes after them.
+        """
+        held = 0
+        while True:
+            due, seconds = await self._look(held)
+            if not due:
+                return HELD_ELSEWHERE_SECONDS if held else seconds
+            held += len(due) - sum(await self._bisector.settle(due))
+
+    async def _look(self, held: int) -> Look:
         async with transaction(self._pool) as connection:
-            return await clocks.look(connection, PORTION)
+            return await clocks.look(connection, PORTION, held)
 
     async def _fire(self, keys: Sequence[Key], _: bool) -> int:  # noqa: FBT001  the bisector's
         """Deal with the clocks of these tickets; with how many of them somebody did."""

@@ -32,7 +32,7 @@ LOOK: Final = """
 SELECT tenant_id, ticket_id::text, NULL::float8 FROM (
   SELECT tenant_id, ticket_id FROM sla_clocks
    WHERE next_fire_at IS NOT NULL AND next_fire_at < now()
-   ORDER BY next_fire_at LIMIT $1) due
+   ORDER BY next_fire_at LIMIT $1 OFFSET $2) due
  UNION ALL
 SELECT NULL, NULL, extract(epoch FROM next_fire_at - now())::float8 FROM (
   SELECT next_fire_at FROM sla_clocks
@@ -63,11 +63,14 @@ async def read(connection: asyncpg.Connection, keys: Sequence[Key]) -> list[Any]
     return rows
 
 
-async def look(connection: asyncpg.Connection, limit: int) -> Look:
-    """The tickets of the clocks that are due, each once, without a lock."""
+async def look(connection: asyncpg.Connection, limit: int, held: int = 0) -> Look:
+    """The tickets of the clocks that are due, each once, without a lock.
+
+    held: how many of the first ones are passed over, since somebody holds their tickets.
+    """
     due: dict[Key, None] = {}
     seconds = None
-    for tenant_id, ticket_id, left in await connection.fetch(LOOK, limit):
+    for tenant_id, ticket_id, left in await connection.fetch(LOOK, limit, held):
         if tenant_id is None:
             seconds = left
         else:

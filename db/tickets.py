@@ -52,6 +52,12 @@ SELECT {FIELDS}
 """  # noqa: S608  no value in it
 
 
+MISSING: Final = """
+SELECT r.tenant_id, r.id FROM unnest($1::text[], $2::text[]) AS r (tenant_id, id)
+ WHERE NOT EXISTS (SELECT FROM tickets t WHERE t.tenant_id = r.tenant_id AND t.id = r.id::uuid)
+"""
+
+
 async def lock(
     connection: asyncpg.Connection,
     ids: Sequence[tuple[str, str]],
@@ -72,6 +78,14 @@ async def lock_free(
     """Those of these tickets (tenant, id) that nobody holds, as `lock` gives them."""
     rows: list[asyncpg.Record] = await connection.fetch(LOCK_FREE, *_columns(sorted(keys)))
     return rows
+
+
+async def missing(
+    connection: asyncpg.Connection, keys: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Those of these tickets (tenant, id) that do not exist."""
+    rows = await connection.fetch(MISSING, *_columns(sorted(keys)))
+    return [(row[0], row[1]) for row in rows]
 
 
 def _columns(pairs: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -43,6 +43,13 @@ FIRED_COLUMNS: Final = (
 """What time alone may set, after the key."""
 
 
+class TicketMissing(Exception):
+    """There is no ticket {ticket_id} of {tenant_id}; only a clock of it."""
+
+    def __init__(self, tenant_id: str, ticket_id: str) -> None:
+        super().__init__(f"There is no ticket {ticket_id} of {tenant_id}; only a clock of it.")
+
+
 class Unfit(NamedTuple):
     """A ticket whose clocks could not be dealt with, and why. It is left as it was."""
 
@@ -81,7 +88,7 @@ async def fire_due(connection: asyncpg.Connection, keys: Sequence[Key], *, copy_
     What somebody else holds is left out. copy_from: as `write` takes it.
     """
     found = [ticket_of(row) for row in await tickets.lock_free(connection, keys)]
-    unfit: list[Unfit] = []
+    unfit = await _without_ticket(connection, keys, found)
     moved: list[Moved] = []
     now, outbox_id = await outbox.open_write(connection)
     known = Known(now, outbox_id)
@@ -121,6 +128,16 @@ async def fire_due(connection: asyncpg.Connection, keys: Sequence[Key], *, copy_
         unreadable=known.unreadable,
     )
     return Fired(handled, len(moved), told, unfit)
+
+
+async def _without_ticket(
+    connection: asyncpg.Connection, keys: Sequence[Key], found: Sequence[Ticket]
+) -> list[Unfit]:
+    """Clocks that measure nothing: no key holds them to a ticket."""
+    free = {(ticket.tenant_id, ticket.id) for ticket in found}
+    left = [key for key in keys if key not in free]
+    missing = await tickets.missing(connection, left) if left else []
+    return [Unfit(key, TicketMissing(*key)) for key in missing]
 
 
 def move_on(ticket: Ticket, now: datetime, choice: Choice) -> Moved:

@@ -250,6 +250,40 @@ async def test_what_somebody_else_holds_is_tried_again_and_the_rest_is_told(
     assert len(await told(stage, held)) == 8
 
 
+async def test_held_tickets_keep_nobody_waiting_who_comes_after_them(
+    stage: BatchStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("consumer.firing.PORTION", 5)
+    held = await opened(stage, *range(20), ago=90 * HOUR)
+    free = await opened(stage, *range(30, 42), ago=80 * HOUR)
+    async with stage.transaction() as other:
+        await other.execute(
+            "SELECT FROM tickets WHERE id = ANY($1::text[]::uuid[]) FOR NO KEY UPDATE", held
+        )
+        assert await sweep(stage) == pytest.approx(0.02)
+        assert [len(await told(stage, ticket)) for ticket in free] == [8] * 12
+        assert [len(await told(stage, ticket)) for ticket in held] == [0] * 20
+    assert await sweep(stage) is None
+    assert [len(await told(stage, ticket)) for ticket in held] == [8] * 20
+
+
+async def test_clocks_without_a_ticket_keep_nobody_waiting(
+    stage: BatchStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key holds a clock to its ticket, and a tenant may insert them."""
+    monkeypatch.setattr("consumer.firing.PORTION", 5)
+    await stage.ask(
+        "INSERT INTO sla_clocks (tenant_id, ticket_id, metric, started_at, target_seconds,"
+        " next_fire_at) SELECT 'evil', gen_random_uuid(), 'resolution', now(), 60,"
+        " now() - interval '99 d' FROM generate_series(1, 50)"
+    )
+    (ticket,) = await opened(stage, 1, ago=80 * HOUR)
+    metrics = Metrics()
+    assert await firing(stage, metrics).sweep() == pytest.approx(60, abs=5)
+    assert len(await told(stage, ticket)) == 8
+    assert metrics.registry.get_sample_value("ticketing_clocks_unfit_total") == 50
+
+
 async def test_a_write_that_fails_leaves_nothing_and_is_done_again(stage: BatchStage) -> None:
     (ticket,) = await opened(stage, 1, ago=80 * HOUR)
     await sweep(stage)
@@ -337,7 +371,7 @@ async def test_the_next_that_is_due_is_read_off_an_index(stage: BatchStage) -> N
         )
     for statement in ("SELECT 1", "ANALYZE sla_clocks"):
         await stage.ask(statement)
-        plan = await stage.ask(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {clocks.LOOK}", 500)
+        plan = await stage.ask(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {clocks.LOOK}", 500, 0)
         (top,) = orjson.loads(plan[0][0])
         text = orjson.dumps(top).decode()
         assert '"Seq Scan"' not in text
