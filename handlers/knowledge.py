@@ -53,9 +53,8 @@ async def gather(
     if answer.policies:
         newest = [(tenant, version, at) for tenant, version, at in answer.policies]
         await add_in_force(connection, known, newest)
-        known.tiers = await tiers_of(
-            connection, _opening(requests), known.policies, known.customers
-        )
+        fresh = [request for request in _opening(requests) if not _is_created(request, known)]
+        known.tiers = await tiers_of(connection, fresh, known.policies, known.customers)
     repeats = [
         (request.tenant_id, rejection_id(request.request_key, *_place(request)))
         for request in requests
@@ -80,6 +79,11 @@ async def gather(
 
 def _opening(requests: Sequence[Request | Change]) -> list[Request]:
     return [request for request in requests if isinstance(request, Request)]
+
+
+def _is_created(request: Request, known: Known) -> bool:
+    prior = known.decided.get((request.tenant_id, request.request_key))
+    return prior is not None and prior.outcome is Outcome.CREATED
 
 
 def _place(request: Request | Change) -> tuple[str, int, int]:

@@ -17,6 +17,9 @@ from schemas.vocabulary import PauseReason, SlaMetric
 BREACH: Final = "breach"
 """The level at which the target is used up."""
 
+LONGEST_WAIT: Final = timedelta(days=366)
+"""For a visit. A later one is none: whoever opens a ticket does not stop its clocks for ever."""
+
 Pause = tuple[datetime, datetime | None]
 """From when to when a clock stands still; None: until something happens to the ticket."""
 
@@ -184,7 +187,7 @@ def held(
     visit: until when it stands still for a scheduled visit. The same clock, if nothing changes.
     """
     active = reasons & clock.terms.pauses
-    if visit is None or visit <= at:
+    if visit is None or not timedelta() < visit - at <= LONGEST_WAIT:
         active -= {PauseReason.SCHEDULED_VISIT}
     until = at if not active else None
     if active == {PauseReason.SCHEDULED_VISIT}:

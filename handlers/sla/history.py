@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from handlers.sla.clock import (
+    LONGEST_WAIT,
     Clock,
     ClockState,
     Pause,
@@ -93,10 +94,6 @@ def _until(pauses: tuple[Pause, ...], at: datetime) -> datetime | None:
     )
 
 
-_SOME_DAY: Final = datetime.max.replace(tzinfo=UTC)
-"""When a visit ends that is not the only reason to stand still: not yet."""
-
-
 def replay(segments: Iterable[Segment]) -> Clock:
     """The clock that this history makes, but for what was told of it (fired and its breaches)."""
     rows = iter(segments)
@@ -108,7 +105,8 @@ def replay(segments: Iterable[Segment]) -> Clock:
 
 
 def _held(clock: Clock, row: Segment) -> Clock:
-    return held(clock, row.reasons, row.until or _SOME_DAY, row.at)
+    """When a visit ends that is not the only reason to stand still makes no difference."""
+    return held(clock, row.reasons, row.until or row.at + LONGEST_WAIT, row.at)
 
 
 _REPLAYED: Final[dict[SegmentKind, Callable[[Clock, Segment], Clock]]] = {
