@@ -73,7 +73,7 @@ async def test_the_timeline_tells_who_did_what_and_which_record_asked_for_it(wor
     async with world.service():
         await world.publish(customer())
         ticket = await opened(world, 1)
-        named = change_requested("set_status", ticket, status="waiting", request_id="c-1")
+        named = change_requested("set_status", ticket, status="in_progress", request_id="c-1")
         (_, place) = await world.publish(
             named, change_requested("assign", ticket, assigned_team="noc")
         )
@@ -88,7 +88,7 @@ async def test_the_timeline_tells_who_did_what_and_which_record_asked_for_it(wor
     agent = {"type": "tenant", "id": "agent-7"}
     assert told == [
         (1, "ticket.created", None, None),
-        (2, "ticket.status_changed", agent, {"status": {"from": "open", "to": "waiting"}}),
+        (2, "ticket.status_changed", agent, {"status": {"from": "open", "to": "in_progress"}}),
         (3, "ticket.assigned", agent, {"assigned_team": {"from": None, "to": "noc"}}),
     ]
     asked_by = f"{place.topic}:{place.partition}:{place.offset}"
