@@ -1,7 +1,7 @@
 """Records as the intake gets them, and what they ask for: valid, unless a test says otherwise."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -133,3 +133,9 @@ def known(**facts: object) -> Known:
 def some_id(name: object) -> str:
     """The same UUID for the same name."""
     return str(uuid5(NAMESPACE_URL, str(name)))
+
+
+def in_days(days: int) -> str:
+    """A time to come, as senders write it: of the database's clock, which no test sets."""
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    return at.isoformat()

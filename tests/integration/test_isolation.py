@@ -44,7 +44,7 @@ from tests.integration.batch_stage import BatchStage, staged
 from tests.integration.keyed_statements import REACHED, TENANTS_OWN, astray
 from tests.integration.recorded import RecordedPool
 from tests.integration.tenant_login import be, tenant_sessions
-from tests.records import asked, broken, customer_change, partner_change, wanted
+from tests.records import asked, broken, customer_change, in_days, partner_change, wanted
 from tests.scenarios.messages import ANNA, NORTH, party_id
 
 pytestmark = pytest.mark.integration
@@ -338,7 +338,7 @@ async def test_every_table_with_a_tenant_is_under_row_level_security(
     for offset, (tenant_id, name) in enumerate(((NORTH, "Anna"), (SOUTH, "Berta"))):
         async with stage.transaction() as connection:
             await policies.add(connection, tenant_id, 1, "{}")
-        visited = {"scheduled_visit": "2099-01-01T10:00:00Z"}  # so that clocks have a history
+        visited = {"scheduled_visit": in_days(100)}  # so that clocks have a history
         own: dict[str, Any] = {"tenant_id": tenant_id}
         batch: list[Entry] = [
             asked(1, 10 * offset, customer_id=party_id(name), context=visited, **own),
