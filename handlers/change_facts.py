@@ -119,6 +119,15 @@ def facts_of(
     return after, effects
 
 
+def facts_by_time(
+    taken: Sequence[Step], before: Ticket, now: datetime
+) -> tuple[Ticket, list[Effect]]:
+    """The same of what time alone brought about: no actor's change took effect by it."""
+    after, effects = facts_of(taken, before, SYSTEM, at=now, now=now)
+    after.last_change_at = before.last_change_at or before.updated_at
+    return after, effects
+
+
 def _shared(before: Ticket, cause: Cause, at: datetime, now: datetime) -> dict[str, Any]:
     return {
         "ticket_id": before.id,

@@ -13,7 +13,7 @@ from db import closing, tickets
 from db.closing import Key
 from handlers.batch import Handled
 from handlers.change_batch import ticket_of
-from handlers.change_facts import SYSTEM, facts_of, status_step
+from handlers.change_facts import facts_by_time, status_step
 from handlers.change_rows import effect_row, ticket_row
 from handlers.life import Occasion, move_on
 from handlers.outcomes import Effect, Known
@@ -84,6 +84,4 @@ def close_ticket(ticket: Ticket, now: datetime, stay: timedelta) -> Closed | Non
         return None
     at = max(now, ticket.updated_at)
     step = status_step(ticket, move, at, at)
-    after, effects = facts_of([step], ticket, SYSTEM, at=at, now=at)
-    after.last_change_at = ticket.last_change_at or ticket.updated_at  # the last by an actor
-    return Closed(after, effects)
+    return Closed(*facts_by_time([step], ticket, at))

@@ -10,8 +10,8 @@ from handlers.sla.clock import Clock, held, start
 from handlers.sla.history import Segment, SegmentKind, happened
 from handlers.sla.rows import beginning
 from handlers.sla.terms import Levels
-from handlers.sla.visits import SCHEDULED_VISIT, scheduled_visit
-from schemas.vocabulary import ActorType, PauseReason, SlaMetric
+from handlers.sla.waiting import SCHEDULED_VISIT, reasons_to_wait
+from schemas.vocabulary import ActorType, SlaMetric, TicketStatus
 
 
 class Beginning(NamedTuple):
@@ -54,15 +54,11 @@ class Beginnings:
         self, levels: Levels, target: ActorType, context: Mapping[str, Any]
     ) -> StandingStill | None:
         """For a ticket that goes to a partner, or has its visit agreed on; None where they run."""
-        reasons = set()
-        if target is ActorType.PARTNER:
-            reasons.add(PauseReason.WAITING_FOR_PARTNER)
-        if (visit := scheduled_visit(context)) is not None:
-            reasons.add(PauseReason.SCHEDULED_VISIT)
+        reasons, visit = reasons_to_wait(TicketStatus.OPEN, target, context)
         running = [None if terms is None else start(terms, self._now) for terms in levels]
         clocks, segments = [], []
         for clock in filter(None, running):
-            after = held(clock, frozenset(reasons), visit, self._now)
+            after = held(clock, reasons, visit, self._now)
             told: list[Segment] = []
             if after is not clock:
                 after, told = happened(clock, after, SegmentKind.PAUSED, self._now)

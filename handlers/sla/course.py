@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from handlers.change_facts import Step, difference
 from handlers.identity import fact_id
-from handlers.life import CLOSED, RESOLVED, WAITING
+from handlers.life import CLOSED, RESOLVED
 from handlers.sla.clock import (
     BREACH,
     Clock,
@@ -32,9 +32,9 @@ from handlers.sla.history import Segment, SegmentKind, ending, happened
 from handlers.sla.ladder import climbed
 from handlers.sla.notices import ANNULLED, BREACHED, COMPLETION, WARNING, annulment, notice
 from handlers.sla.terms import Levels, Terms
-from handlers.sla.visits import scheduled_visit
+from handlers.sla.waiting import reasons_to_wait
 from handlers.ticket import Ticket
-from schemas.vocabulary import ActorType, PauseReason, Reopening, SlaMetric
+from schemas.vocabulary import Reopening, SlaMetric
 
 FIRST_RESPONSE, RESOLUTION = SlaMetric
 DONE: Final = frozenset({RESOLVED, CLOSED})
@@ -228,7 +228,8 @@ class Course:
         live = [clock for clock in self.ticket.clocks.values() if clock.is_live]
         if not live:
             return
-        reasons, visit = reasons_of(self.ticket)
+        ticket = self.ticket
+        reasons, visit = reasons_to_wait(ticket.status, ticket.target_type, ticket.context)
         for clock in live:
             after = held(clock, reasons, visit, at)
             if after is not clock:
@@ -265,19 +266,6 @@ def _is_due(clock: Clock, until: datetime) -> bool:
         return False
     is_late = clock.due_at is not None and clock.due_at < until and BREACH not in clock.fired
     return is_late or clock.next_fire_at < until
-
-
-def reasons_of(ticket: Ticket) -> tuple[frozenset[PauseReason], datetime | None]:
-    """Why the clocks of a ticket may stand still, and until when its scheduled visit lets them."""
-    reasons = set()
-    if ticket.status is WAITING:
-        reasons.add(PauseReason.WAITING_FOR_CUSTOMER)
-    if ticket.target_type is ActorType.PARTNER:
-        reasons.add(PauseReason.WAITING_FOR_PARTNER)
-    visit = scheduled_visit(ticket.context)
-    if visit is not None:
-        reasons.add(PauseReason.SCHEDULED_VISIT)
-    return frozenset(reasons), visit
 
 
 def _selectors(ticket: Ticket) -> tuple[object, ...]:

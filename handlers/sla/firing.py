@@ -15,7 +15,7 @@ from db import outbox, policies, tickets
 from db.clocks import Key
 from handlers.batch import Handled
 from handlers.change_batch import ticket_of
-from handlers.change_facts import SYSTEM, facts_of
+from handlers.change_facts import facts_by_time
 from handlers.change_rows import effect_row, ticket_row
 from handlers.outcomes import Effect, Known
 from handlers.policies import add_in_force
@@ -146,8 +146,7 @@ def move_on(ticket: Ticket, now: datetime, choice: Choice) -> Moved:
     course.catch_up(now)
     if not course.steps:
         return Moved(course.ticket, course, [])
-    after, effects = facts_of(course.steps, ticket, SYSTEM, at=now, now=now)
-    after.last_change_at = ticket.last_change_at or ticket.updated_at  # the last by an actor
+    after, effects = facts_by_time(course.steps, ticket, now)
     return Moved(after, course, effects)
 
 

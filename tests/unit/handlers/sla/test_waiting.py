@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from handlers.sla.visits import scheduled_visit
+from handlers.sla.waiting import scheduled_visit
 
 
 @pytest.mark.parametrize(
