@@ -1,6 +1,5 @@
 """A subscriber in a process of its own that keeps every fact, and when it had it in its hands."""
 
-import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
-from confluent_kafka import TopicPartition
-
-from benchmarks.subscriber import EndWatch, NothingMoves, read_committed
+from benchmarks.subscriber import NothingMoves, beside, ends, reading_from
 
 
 class Arrival(NamedTuple):
@@ -44,31 +41,13 @@ class Collector:
 @contextmanager
 def collecting(bootstrap_servers: str, *topics: str, count: int) -> Iterator[Collector]:
     """Collects the next so many facts of these topics; is ready when the block begins."""
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    offsets = {topic: EndWatch(bootstrap_servers, topic).offsets() for topic in topics}
-    process = spawn.Process(
-        target=_collect, args=(theirs, _Wanted(bootstrap_servers, offsets, count)), daemon=True
-    )
-    process.start()
-    try:
-        ours.recv()
-        yield Collector(ours)
-    finally:
-        process.terminate()
-        process.join()
+    wanted = _Wanted(bootstrap_servers, ends(bootstrap_servers, topics), count)
+    with beside(_collect, wanted) as pipe:
+        yield Collector(pipe)
 
 
 def _collect(pipe: Connection, wanted: _Wanted) -> None:
-    consumer = read_committed(wanted.bootstrap_servers)
-    consumer.assign(
-        [
-            TopicPartition(topic, number, at)
-            for topic, offsets in wanted.offsets.items()
-            for number, at in offsets.items()
-        ]
-    )
-    consumer.poll(1)  # connected and waiting for records from here on
+    consumer = reading_from(wanted.bootstrap_servers, wanted.offsets)
     arrived: list[Arrival] = []
     pipe.send("ready")
     while len(arrived) < wanted.count:

@@ -3,10 +3,11 @@
 import multiprocessing
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from typing import Any
 
 from confluent_kafka import (
     Consumer,
@@ -197,32 +198,49 @@ class _Wanted:
 
 
 @contextmanager
-def listening(bootstrap_servers: str, *topics: str, name: str, count: int) -> Iterator[Listener]:
-    """A listener for `count` requests called `name`, which is ready when the block begins."""
+def beside(target: Callable[[Connection, Any], None], wanted: object) -> Iterator[Connection]:
+    """Our end of a pipe to a process that runs the target, ready when the block begins."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
-    offsets = {topic: EndWatch(bootstrap_servers, topic).offsets() for topic in topics}
-    wanted = _Wanted(bootstrap_servers, offsets, name, count)
-    process = spawn.Process(target=_listen, args=(theirs, wanted), daemon=True)
+    process = spawn.Process(target=target, args=(theirs, wanted), daemon=True)
     process.start()
     try:
         ours.recv()
-        yield Listener(ours)
+        yield ours
     finally:
         process.terminate()
         process.join()
 
 
-def _listen(pipe: Connection, wanted: _Wanted) -> None:
-    consumer = read_committed(wanted.bootstrap_servers)
+def ends(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, dict[int, int]]:
+    """Where these topics end now, by topic and partition."""
+    return {topic: EndWatch(bootstrap_servers, topic).offsets() for topic in topics}
+
+
+def reading_from(bootstrap_servers: str, offsets: Mapping[str, Mapping[int, int]]) -> Consumer:
+    """A consumer that is connected and waits for what comes after these offsets."""
+    consumer = read_committed(bootstrap_servers)
     consumer.assign(
         [
             TopicPartition(topic, number, at)
-            for topic, offsets in wanted.offsets.items()
-            for number, at in offsets.items()
+            for topic, partitions in offsets.items()
+            for number, at in partitions.items()
         ]
     )
-    consumer.poll(1)  # connected and waiting for records from here on
+    consumer.poll(1)
+    return consumer
+
+
+@contextmanager
+def listening(bootstrap_servers: str, *topics: str, name: str, count: int) -> Iterator[Listener]:
+    """A listener for `count` requests called `name`, which is ready when the block begins."""
+    wanted = _Wanted(bootstrap_servers, ends(bootstrap_servers, topics), name, count)
+    with beside(_listen, wanted) as pipe:
+        yield Listener(pipe)
+
+
+def _listen(pipe: Connection, wanted: _Wanted) -> None:
+    consumer = reading_from(wanted.bootstrap_servers, wanted.offsets)
     arrived = array("q", bytes(8 * wanted.count))
     missing, prefix = wanted.count, wanted.name.encode() + b"-"
     pipe.send("ready")
