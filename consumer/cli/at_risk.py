@@ -25,13 +25,14 @@ def list_at_risk(wanted: Wanted, *, as_json: bool) -> None:
 
 def time_ahead(text: str) -> timedelta:
     """What --within says. Raises CommandFailed."""
+    refusal = CommandFailed(f"--within is {text!r}; give a time such as 15m, 2h or 3d.", WRONG_USE)
     found = AGE.fullmatch(text.strip().lower())
+    if found is None:
+        raise refusal
     try:
-        if found:
-            return int(found[1]) * UNITS[found[2]]
+        return int(found[1]) * UNITS[found[2]]
     except OverflowError:
-        pass
-    raise CommandFailed(f"--within is {text!r}; give a time such as 15m, 2h or 3d.", WRONG_USE)
+        raise refusal from None
 
 
 async def _find(wanted: Wanted) -> tuple[datetime, Sequence[AtRisk]]:
