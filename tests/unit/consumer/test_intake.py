@@ -585,10 +585,12 @@ async def test_whatever_happens_every_record_is_settled_in_its_order(
             await stage.until_settled(partition, end)
             # Settled before a commit that failed, it is read again: only then it can be committed.
             await stage.until(
-                lambda at=partition, end=end: consumer.offsets.get(at, 0) == end
-                or any(
-                    (each.topic, each.partition) == at and each.offset == end - 1
-                    for each in batches.settled[before:]
+                lambda at=partition, end=end: (
+                    consumer.offsets.get(at, 0) == end
+                    or any(
+                        (each.topic, each.partition) == at and each.offset == end - 1
+                        for each in batches.settled[before:]
+                    )
                 )
             )
         await stage.stop()
