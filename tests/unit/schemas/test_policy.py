@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from schemas.policy import Policy, Strategy
-from schemas.policy_check import judge
+from schemas.policy import Strategy
 from schemas.vocabulary import Priority, TicketType
+from tests.unit.schemas.judged import accepted, told
 
 TEAMS = {"noc": ["anna", "bert"], "field": ["carla"], "desk": []}
 
@@ -19,18 +19,6 @@ def rule(**fields: object) -> dict[str, Any]:
 
 def document(*rules: object, **fields: object) -> dict[str, Any]:
     return {"tenant_id": "acme", "teams": TEAMS, "routing": list(rules), **fields}
-
-
-def accepted(given: object) -> Policy:
-    judged = judge(given)
-    assert isinstance(judged, Policy), judged
-    return judged
-
-
-def told(given: object) -> list[str]:
-    judged = judge(given)
-    assert isinstance(judged, list), judged
-    return [fault.message for fault in judged]
 
 
 def test_an_empty_policy_has_the_defaults() -> None:

@@ -7,10 +7,9 @@ import orjson
 import pytest
 
 from schemas import durations
-from schemas.policy import Policy
-from schemas.policy_check import judge
 from schemas.sla_policy import PERCENT, TARGET
 from schemas.vocabulary import PauseReason, Priority, Reopening, SlaMetric
+from tests.unit.schemas.judged import accepted, told
 
 TEAMS = {"noc": ["anna"], "field": []}
 CALENDARS = {"office": {"timezone": "Europe/Vienna", "weekly": {"mon": [["09:00", "17:00"]]}}}
@@ -26,18 +25,6 @@ def policy(**fields: object) -> dict[str, Any]:
 
 def document(*policies: object, **fields: object) -> dict[str, Any]:
     return {"teams": TEAMS, "calendars": CALENDARS, "sla": list(policies), **fields}
-
-
-def accepted(given: object) -> Policy:
-    judged = judge(given)
-    assert isinstance(judged, Policy), judged
-    return judged
-
-
-def told(given: object) -> list[str]:
-    judged = judge(given)
-    assert isinstance(judged, list), judged
-    return [fault.message for fault in judged]
 
 
 def test_a_policy_says_no_more_than_it_must() -> None:
