@@ -410,6 +410,8 @@ dead_letters = Table(
     Column("group_id", Text, nullable=False),
     _at("failed_at", nullable=False),
     Column("state", Text, nullable=False, server_default=text("'dead'")),
+    # What became of it when it was redriven, or replayed with success.
+    Column("outcome", Text),
     Column("outbox_id", BigInteger),
     # Why it could not be passed on to <topic>.dlq (this row keeps it whole), or null.
     Column("publish_error", Text),
@@ -439,6 +441,64 @@ dead_letters = Table(
         postgresql_where=text("outbox_id IS NOT NULL"),
     ),
     postgresql_with=APPEND_ONLY,
+)
+
+dead_letter_steps = Table(
+    "dead_letter_steps",
+    metadata,
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("record_timestamp", BigInteger, nullable=False),
+    # From 1 without gaps.
+    Column("number", Integer, nullable=False),
+    _at("at", nullable=False),
+    # Who did it: an operator's name, as they gave it.
+    Column("actor", Text, nullable=False),
+    # The state that it led to.
+    Column("state", Text, nullable=False),
+    Column("outcome", Text),
+    # Why: the operator's reason, or the error.
+    Column("reason", Text),
+    # The value that was handled in place of the record's own, where it was edited.
+    Column("value", LargeBinary),
+    PrimaryKeyConstraint("topic", "partition", "offset", "record_timestamp", "number"),
+)
+
+paused_topics = Table(
+    "paused_topics",
+    metadata,
+    # As it is called on the broker, so with the prefix.
+    Column("topic", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("paused_by", Text, nullable=False),
+    _at("paused_at", nullable=False),
+    # Paused by the service itself: too many of its records became dead letters.
+    Column("is_ceiling", Boolean, nullable=False, server_default=false()),
+)
+
+replays = Table(
+    "replays",
+    metadata,
+    Column("id", UUID(as_uuid=False), primary_key=True),
+    # What was asked for, to go on with the same.
+    _json("filter", "{}"),
+    Column("actor", Text, nullable=False),
+    _at("started_at", nullable=False),
+    _at("finished_at"),
+)
+
+replay_positions = Table(
+    "replay_positions",
+    metadata,
+    Column("replay_id", UUID(as_uuid=False), nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("end_offset", BigInteger, nullable=False),
+    # {outcome: how many records}
+    _json("counts", "{}"),
+    PrimaryKeyConstraint("replay_id", "topic", "partition"),
 )
 
 policies = Table(

@@ -57,6 +57,19 @@ Entry = Request | Change | PartyChange | Broken
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """Records that were decided before and are now to be decided once more.
+
+    letters: dead letters whose rows the caller holds. They live again; one that is still broken
+    is `repeated`, not kept twice. rejections: those that were rejected are decided anew; one that
+    is refused once more is a duplicate, and nothing is told.
+    """
+
+    letters: frozenset[Coordinates] = frozenset()
+    rejections: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """What a batch is handled under. party_ends: {topic: {partition: end offset}}, as last seen."""
 
@@ -66,6 +79,7 @@ class Setting:
     check_numbers: bool = False
     copy_from: int = COPY_FROM
     change_rules: ChangeRules = field(default_factory=ChangeRules)
+    again: Again = field(default_factory=Again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +125,9 @@ async def handle(
         stretches=_stretches(entries),
         check_numbers=setting.check_numbers,
     )
-    fresh, repeated = tell_apart(broken, dead)
+    known.retries_rejections = setting.again.rejections
+    fresh, repeated = tell_apart(broken, dead | setting.again.letters)
+    dead -= setting.again.letters
     alive, repeats = _alive(requests, dead)
     decisions = decide(alive, known, setting.rules)
     written = rows_of(decisions, known)

@@ -138,7 +138,7 @@ def decide_changes(
         change = each if ticket is None else each._replace(ticket_id=ticket.id)
         decision: ChangeDecision | None = earlier.duplicate(change)
         if decision is None:
-            decision = wrong_tenant(change, rules) or decide_change(
+            decided = wrong_tenant(change, rules) or decide_change(
                 change,
                 ticket,
                 now=known.now,
@@ -146,7 +146,10 @@ def decide_changes(
                 rules=_rules_of(change.tenant_id, known, change_rules),
                 choice=choice,
             )
-            earlier.remember(decision)
+            decision = earlier.refused_again(decided)
+            if decision is None:
+                earlier.remember(decided)
+                decision = decided
         if isinstance(decision, Changed):
             tickets.keep(decision.ticket)
         decisions.append(decision)

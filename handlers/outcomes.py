@@ -78,19 +78,23 @@ class Created(NamedTuple):
         return None if self.routed is None else self.routed.assignee
 
 
-class Duplicate(NamedTuple):
-    """Accepted before, or this very record was decided before. differs: with other content."""
-
-    request: Request | Change
-    differs: bool
-
-
 class Rejected(NamedTuple):
     """Well-formed, refused by a rule."""
 
     request: Request | Change
     code: RejectionCode
     message: str
+
+
+class Duplicate(NamedTuple):
+    """Accepted before, or this very record was decided before. differs: with other content.
+
+    refused: why it was refused once more, where it was decided again: nothing is told twice.
+    """
+
+    request: Request | Change
+    differs: bool
+    refused: Rejected | None = None
 
 
 class Parked(NamedTuple):
@@ -186,6 +190,7 @@ class Known:
     rejections: the ce_ids of rejections already recorded, of those that a repeat would have.
     versions, policies: those in force by tenant. tiers: of customers (tenant, id), where asked for.
     unreadable: versions that were asked for and are not understood; others hold instead.
+    retries_rejections: records that were rejected are decided again, like new ones.
     """
 
     now: datetime
@@ -202,6 +207,7 @@ class Known:
     policies: dict[str, CompiledPolicy] = field(default_factory=dict)
     tiers: dict[tuple[str, str], str] = field(default_factory=dict)
     unreadable: list[PolicyUnreadable] = field(default_factory=list)
+    retries_rejections: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,17 @@ class Earlier:
             return Duplicate(request, prior.content_hash != request.content_hash)
         return None
 
+    def refused_again(self, decision: Settled) -> Duplicate | None:
+        """Whether it repeats a rejection of this very record, which is on record already."""
+        request = decision.request
+        if not isinstance(decision, Rejected) or request.record is None:
+            return None
+        if rejection_id(request.request_key, *_place(request.record)) not in self.rejections:
+            return None
+        prior = self.known.decided.get((request.tenant_id, request.request_key))
+        differs = prior is not None and prior.content_hash != request.content_hash
+        return Duplicate(request, differs, decision)
+
     def remember(self, decision: Settled) -> None:
         """What comes later in the batch may repeat it."""
         request = decision.request
@@ -99,8 +110,10 @@ def decide(requests: Sequence[Request], known: Known, rules: Rules) -> list[Deci
             decisions.append(duplicate)
             continue
         decision = _decide(request, known, rules, earlier)
-        decisions.append(decision)
-        earlier.remember(decision)
+        again = earlier.refused_again(decision)
+        if again is None:
+            earlier.remember(decision)
+        decisions.append(again or decision)
     return decisions
 
 
@@ -127,7 +140,7 @@ def _settled(request: Request | Change, prior: Prior, known: Known, earlier: Ear
         return (request.tenant_id, request.request_key) not in known.reopened
     if prior.outcome is not Outcome.REJECTED:
         return True
-    if request.record is None:
+    if request.record is None or known.retries_rejections:
         return False
     here = _place(request.record)
     return here == (prior.topic, prior.partition, prior.offset) or (

@@ -50,6 +50,10 @@ ALL_TABLES = (
     "parked_requests",
     "party_positions",
     "dead_letters",
+    "dead_letter_steps",
+    "paused_topics",
+    "replays",
+    "replay_positions",
     "policies",
     "lost_positions",
     "leases",
@@ -69,6 +73,9 @@ def upgrade() -> None:
     create_parked_requests()
     create_party_positions()
     create_dead_letters()
+    create_dead_letter_steps()
+    create_paused_topics()
+    create_replays()
     create_policies()
     create_lost_positions()
     create_leases()
@@ -420,6 +427,7 @@ def create_dead_letters() -> None:
         text("group_id", null=False),
         at("failed_at", null=False),
         text("state", null=False, default="'dead'"),
+        text("outcome"),
         bigint("outbox_id"),
         text("publish_error"),
         sa.PrimaryKeyConstraint(
@@ -443,6 +451,65 @@ def create_dead_letters() -> None:
     )
     create_index(
         "ix_dead_letters_request_id", "dead_letters", ["request_id"], "request_id IS NOT NULL"
+    )
+
+
+def create_dead_letter_steps() -> None:
+    op.create_table(
+        "dead_letter_steps",
+        text("topic", null=False),
+        integer("partition", null=False),
+        bigint("offset", null=False),
+        bigint("record_timestamp", null=False),
+        integer("number", null=False),
+        at("at", null=False),
+        text("actor", null=False),
+        text("state", null=False),
+        text("outcome"),
+        text("reason"),
+        sa.Column("value", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint(
+            "topic",
+            "partition",
+            "offset",
+            "record_timestamp",
+            "number",
+            name="pk_dead_letter_steps",
+        ),
+    )
+
+
+def create_paused_topics() -> None:
+    op.create_table(
+        "paused_topics",
+        text("topic", null=False),
+        text("reason", null=False),
+        text("paused_by", null=False),
+        at("paused_at", null=False),
+        sa.Column("is_ceiling", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.PrimaryKeyConstraint("topic", name="pk_paused_topics"),
+    )
+
+
+def create_replays() -> None:
+    op.create_table(
+        "replays",
+        uuid("id", null=False),
+        json("filter", "{}"),
+        text("actor", null=False),
+        at("started_at", null=False),
+        at("finished_at"),
+        sa.PrimaryKeyConstraint("id", name="pk_replays"),
+    )
+    op.create_table(
+        "replay_positions",
+        uuid("replay_id", null=False),
+        text("topic", null=False),
+        integer("partition", null=False),
+        bigint("next_offset", null=False),
+        bigint("end_offset", null=False),
+        json("counts", "{}"),
+        sa.PrimaryKeyConstraint("replay_id", "topic", "partition", name="pk_replay_positions"),
     )
 
 

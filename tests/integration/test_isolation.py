@@ -106,6 +106,7 @@ OPERATORS: Final = {
     "inventory": AUDIT,
     "status": "figures for operators, of all tenants together",
     "dead_letter_reading": LETTERS,
+    "letter_steps": LETTERS,
     "request_reading": "operators name a request or record, and a tenant only where several match",
     "ticket_reading": "operators name a number, and a tenant only where several match",
 }
