@@ -12,6 +12,7 @@ from db.bulk import NULL, Row
 from db.held_facts import FactKey
 from db.letters import LetterKey
 from handlers.identity import uuid5
+from handlers.record import headers_of
 from schemas.catalogue import TOPIC_OF_CE_TYPE
 from schemas.envelope import Failure, dead_letter_headers, fact_headers
 
@@ -89,11 +90,8 @@ def letters_going_out(rows: Iterable[asyncpg.Record]) -> list[Outgoing]:
     """Dead letters (rows as db.letters.LETTER): as they came, and then why they are dead."""
     going = []
     for row in rows:
-        names = [name.decode(errors="backslashreplace") for name in row["header_names"]]
-        headers: list[tuple[str, bytes | None]] = list(
-            zip(names, row["header_values"], strict=True)
-        )
-        headers += dead_letter_headers(
+        theirs = headers_of(row["header_names"], row["header_values"])
+        ours = dead_letter_headers(
             Failure(
                 topic=row["topic"],
                 partition=row["partition"],
@@ -107,7 +105,7 @@ def letters_going_out(rows: Iterable[asyncpg.Record]) -> list[Outgoing]:
                 failed_at=row["failed_at"].isoformat(),
             )
         )
-        going.append(Outgoing(row["topic"] + DLQ, row["key"], row["value"], headers, row))
+        going.append(Outgoing(row["topic"] + DLQ, row["key"], row["value"], [*theirs, *ours], row))
     return going
 
 

@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from zlib import crc32
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from consumer.exact_names import ExactBatch
 from consumer.outgoing import Outgoing
 
 RECORD_OVERHEAD = 32
@@ -97,7 +99,15 @@ class Packing:
                     builder, taken = self._create_batch(), []
                     builder.append(timestamp=None, key=key, value=value, headers=headers)
             except UNFIT as error:
-                self._unfit.append((record, f"{type(error).__name__}: {error}"))
+                exact = exact_batch(record) if isinstance(error, UnicodeEncodeError) else None
+                if exact is None:
+                    self._unfit.append((record, f"{type(error).__name__}: {error}"))
+                    continue
+                if taken:
+                    builder.close()
+                    filled.append(Batch(topic, partition, builder, taken, builder.size()))
+                filled.append(Batch(topic, partition, exact, [record], exact.size()))
+                builder, taken = self._create_batch(), []
             else:
                 taken.append(record)
         if taken:
@@ -109,6 +119,13 @@ class Packing:
         """Put the n-th batch of each partition into the n-th wave."""
         waves = [[batch for batch in wave if batch is not None] for wave in zip_longest(*batches)]
         return Shipment(waves, missing, self._unfit)
+
+
+def exact_batch(record: Outgoing) -> ExactBatch | None:
+    """One with this record alone, whose header names aiokafka can't write; None if nobody can."""
+    with suppress(UnicodeEncodeError):
+        return ExactBatch.of(record.key, record.value, record.headers)
+    return None
 
 
 def size_of(record: Outgoing) -> int:

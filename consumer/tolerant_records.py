@@ -1,10 +1,10 @@
-r"""Read every record that a broker can store, also one whose header names are not UTF-8.
+"""Read every record that a broker can store, also one whose header names are not UTF-8.
 
 aiokafka 0.14 decodes header names strictly while it hands out fetched records. One such record
 raises UnicodeDecodeError from `getmany`, for ever, and the records of other partitions that the
 same call had already taken are lost: their positions have moved on. A producer in C or Go can
-write one. So the fetcher is given a reader that yields such a record too, with the wrong bytes of
-the name written as `\xff`; all other batches go through aiokafka's compiled reader untouched.
+write one. So the fetcher is given a reader that yields such a record too, with a name that encodes
+to the same bytes again; all other batches go through aiokafka's compiled reader untouched.
 """
 
 import struct
@@ -17,6 +17,8 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import decode_varint
+
+from handlers.record import NAMES_KEEP_BYTES
 
 HEAD_OF_BATCH = struct.Struct(">qi")  # base offset, length of what follows
 RECORDS_AT = 61  # the length of a batch's header in format 2
@@ -125,7 +127,7 @@ def _headers(buffer: bytearray, at: int) -> tuple[list[tuple[str, bytes | None]]
     for _ in range(count):
         name, at = _bytes(buffer, at)
         value, at = _bytes(buffer, at)
-        headers.append(((name or b"").decode("utf-8", "backslashreplace"), value))
+        headers.append(((name or b"").decode("utf-8", NAMES_KEEP_BYTES), value))
     return headers, at
 
 

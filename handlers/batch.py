@@ -31,7 +31,7 @@ from handlers.outcomes import (
     Rules,
 )
 from handlers.parties import Moved, PartyChange, apply_changes
-from handlers.record import Coordinates, Record, coordinates
+from handlers.record import Coordinates, Record, arrays_of, coordinates
 from handlers.requests import decide
 from handlers.routing import PolicyUnreadable
 from handlers.rows import rows_of
@@ -226,11 +226,6 @@ def _moved(moved: Moved) -> Broken:
     )
 
 
-def _split_headers(record: Record) -> tuple[list[bytes], list[bytes | None]]:
-    names = [name.encode("utf-8", "surrogateescape") for name, _ in record.headers]
-    return names, [value for _, value in record.headers]
-
-
 def _storable(text: str | None) -> str | None:
     """The text without what PostgreSQL can't hold: U+0000 and lone surrogates are spelled out."""
     if text is None:
@@ -248,7 +243,7 @@ def letter(broken: Broken, known: Known, setting: Setting) -> DeadLetter:
         _storable(broken.source),
         record.key,
         record.value,
-        *_split_headers(record),
+        *arrays_of(record),
         broken.error_class,
         _storable(broken.message) or broken.error_class,
         _storable(broken.path),
@@ -272,7 +267,7 @@ def _parked(entry: Parked, known: Known, setting: Setting) -> ParkedRequest:
         *coordinates(record),
         record.key,
         record.value,
-        *_split_headers(record),
+        *arrays_of(record),
         orjson.dumps(setting.party_ends).decode(),
         known.now,
         None,

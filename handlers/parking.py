@@ -11,7 +11,7 @@ from handlers.batch import Broken, Entry, Handled, Setting, letter, tell_apart
 from handlers.identity import ticket_id
 from handlers.knowledge import gather
 from handlers.outcomes import Parked, Request
-from handlers.record import Record, StoredRecord
+from handlers.record import Record, StoredRecord, headers_of
 from handlers.requests import decide
 from handlers.rows import rows_of
 from handlers.write import write
@@ -100,7 +100,6 @@ def _place(record: Record) -> Stretch:
 
 
 def _record(row: Any) -> StoredRecord:  # noqa: ANN401  a row of asyncpg's
-    headers = zip(row["header_names"], row["header_values"], strict=True)
     return StoredRecord(
         topic=row["topic"],
         partition=row["partition"],
@@ -108,5 +107,5 @@ def _record(row: Any) -> StoredRecord:  # noqa: ANN401  a row of asyncpg's
         timestamp=row["record_timestamp"],
         key=row["key"],
         value=row["value"],
-        headers=tuple((name.decode("utf-8", "surrogateescape"), value) for name, value in headers),
+        headers=headers_of(row["header_names"], row["header_values"]),
     )

@@ -2,7 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+NAMES_KEEP_BYTES: Final = "surrogateescape"
+"""How header names are decoded and encoded: what is not UTF-8 comes out as the bytes it was."""
+
+Headers = tuple[tuple[str, bytes | None], ...]
 
 
 class Record(Protocol):
@@ -38,6 +43,18 @@ def place_of(record: Record) -> str:
     return f"{record.topic}:{record.partition}:{record.offset}"
 
 
+def headers_of(names: Sequence[bytes], values: Sequence[bytes | None]) -> Headers:
+    """The headers that a row keeps in two arrays, as the client hands them over."""
+    decoded = [name.decode("utf-8", NAMES_KEEP_BYTES) for name in names]
+    return tuple(zip(decoded, values, strict=True))
+
+
+def arrays_of(record: Record) -> tuple[list[bytes], list[bytes | None]]:
+    """The two arrays that keep a record's headers: their names and their values."""
+    names = [name.encode("utf-8", NAMES_KEEP_BYTES) for name, _ in record.headers]
+    return names, [value for _, value in record.headers]
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
     """A record that was kept in the database: parked, or a dead letter."""
@@ -48,4 +65,4 @@ class StoredRecord:
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
+    headers: Headers

@@ -5,8 +5,10 @@ from zlib import crc32
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from consumer.exact_names import ExactBatch
 from consumer.outgoing import Outgoing
 from consumer.shipment import Packing, Shipment, size_of
+from consumer.tolerant_records import TolerantRecords
 
 
 def outgoing(number: int = 0, **changes: Any) -> Outgoing:  # noqa: ANN401  of any field
@@ -110,3 +112,21 @@ def test_acknowledged_batches_do_not_remain() -> None:
     first = packed.waves[0][0]
     first.is_acknowledged = True
     assert packed.remaining() == [outgoing(n) for n in range(len(first.records), 50)]
+
+
+def test_a_header_name_of_any_bytes_goes_out_as_it_came() -> None:
+    """In a batch of its own, at its place among the others."""
+    name = b"tr\xe4ger".decode("utf-8", "surrogateescape")
+    odd = outgoing(2, headers=[("plain", b"1"), (name, b"2"), ("none", None)])
+    records = [outgoing(1), odd, outgoing(3)]
+    batches = packing().batches("t", 0, records)
+    assert [batch.records for batch in batches] == [[record] for record in records]
+    assert isinstance(batches[1].builder, ExactBatch)
+    batches[1].builder._set_producer_state(7, 1, 3)  # noqa: SLF001  as aiokafka's sender does
+    raw = bytes(batches[1].builder._build())  # noqa: SLF001
+    assert b"tr\xe4ger" in raw
+    batch = TolerantRecords(raw).next_batch()
+    assert batch.validate_crc()
+    assert batch.producer_id == 7
+    ((read),) = list(batch)
+    assert (read.key, read.value, list(read.headers)) == (odd.key, odd.value, list(odd.headers))
