@@ -25,7 +25,7 @@ from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
 from consumer.policy_watch import PolicyWatch
 from consumer.probes import KafkaProbe, probed
-from consumer.progress import IntakeProgress
+from consumer.progress import IntakeProgress, RelayProgress
 from consumer.readiness import Readiness
 from consumer.relay import Relay
 from consumer.roles import ALL_ROLES, Role
@@ -151,6 +151,7 @@ class Machine:
         may_copy: bool,
     ) -> None:
         self._dependencies = dependencies
+        self._pool = pool
         wakeups, handover = Wakeups(), Handover()
         watch = PolicyWatch(metrics)
         writes = Writes(pool, wakeups, handover, on_commit=watch.note)
@@ -237,9 +238,11 @@ class Machine:
         """
         async with asyncio.TaskGroup() as group:
             intake = relay = timers = None
-            looking: list[asyncio.Task[None]] = []
+            looking = [group.create_task(watchdog.run(), name="watchdog")]
             if self.relay is not None:
                 relay = group.create_task(self.relay.run(), name="relay")
+                published = RelayProgress(self._pool, self.relay, watchdog.pulse("the relay"))
+                looking.append(group.create_task(published.run(), name="relay.progress"))
             if self.timers is not None:
                 timers = group.create_task(self.timers.run(), name="timers")
             if self.intake is not None and self.party_progress is not None:

@@ -52,7 +52,7 @@ class Publisher:
     """One producer at a time.
 
     producer: makes one, not started. may_send: raises when sending is no longer ours to do; asked
-    before each request. on_acknowledged: told after each.
+    before each request. on_answered: told after each, also where a batch was refused.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Publisher:
         producer: Callable[[], AIOKafkaProducer],
         *,
         may_send: Callable[[], None],
-        on_acknowledged: Callable[[], None],
+        on_answered: Callable[[], None],
         send_seconds: float,
         missing_seconds: float,
         seconds: Callable[[], float] = clock.seconds,
@@ -68,7 +68,7 @@ class Publisher:
         self._seconds = seconds
         self._make = producer
         self._may_send = may_send
-        self._on_acknowledged = on_acknowledged
+        self._on_answered = on_answered
         self._send_seconds = send_seconds
         self._missing_seconds = missing_seconds
         self._producer: AIOKafkaProducer | None = None
@@ -105,8 +105,9 @@ class Publisher:
             for wave in shipment.waves:
                 self._may_send()
                 await self._send_wave(producer, wave, refusals)
-                self._on_acknowledged()
+                self._on_answered()
         except Refused:
+            self._on_answered()
             await self.abandon()
             raise
         except FAILURES as error:

@@ -76,6 +76,8 @@ class Relay:
         self._connect = connect
         self._times = times or RelayTimes()
         self._seconds = seconds
+        self.holder = holder
+        self.answers = 0
         self._stopping = asyncio.Event()
         self._leadership = Leadership(
             pool,
@@ -87,7 +89,7 @@ class Relay:
         self._publisher = Publisher(
             producer,
             may_send=self._leadership.require,
-            on_acknowledged=self._leadership.progressed,
+            on_answered=self._on_answered,
             send_seconds=self._times.send,
             missing_seconds=self._times.topics,
             seconds=seconds,
@@ -107,6 +109,11 @@ class Relay:
             place_of=place_of_letter,
             refusals=LETTER_REFUSALS,
         )
+
+    def _on_answered(self) -> None:
+        """A broker that answers, be it with a refusal, is progress: the rest comes after it."""
+        self.answers += 1
+        self._leadership.progressed()
 
     def stop(self) -> None:
         """Have `run` return: after what is on its way and one more round."""

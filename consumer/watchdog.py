@@ -18,6 +18,9 @@ PATIENCE_SECONDS = 90.0
 """How long work may wait, both dependencies answering, before we call ourselves stuck: longer than
 a rebalance (60 s), since a member that waits for the others isn't stuck."""
 
+PERIOD_SECONDS = 5.0
+"""How often the log hears of who began or ceased to stand still."""
+
 STALL_SECONDS = 2.0
 """A loop that stands still for so long misses heartbeats soon."""
 
@@ -63,6 +66,7 @@ class Watchdog:
         self._seconds = seconds
         self._pulses: list[Pulse] = []
         self._tasks: list[asyncio.Task[object]] = []
+        self._told: set[str] = set()
 
     def pulse(self, name: str) -> Pulse:
         """Make the pulse that the activity `name` keeps."""
@@ -77,14 +81,37 @@ class Watchdog:
     def problems(self) -> list[str]:
         """Return why this process is as good as dead; empty where it lives."""
         ended = [f"the task {task.get_name()} ended" for task in self._tasks if task.done()]
+        return ended + [_reason(pulse) for pulse in self._stuck()]
+
+    async def run(self) -> None:
+        """Tell the log, for ever: an orchestrator that kills us leaves nothing else behind."""
+        while True:
+            self.look()
+            await asyncio.sleep(PERIOD_SECONDS)
+
+    def look(self) -> None:
+        """One line when an activity begins to stand still, with the reason; one when it moves."""
+        stuck = {pulse.name: pulse for pulse in self._stuck()}
+        for name in stuck.keys() - self._told:
+            log.error("activity.stuck", activity=name, reason=_reason(stuck[name]))
+        for name in self._told - stuck.keys():
+            log.info("activity.moved_again", activity=name)
+        self._told = set(stuck)
+
+    def _stuck(self) -> list[Pulse]:
         answering = self._dependencies.seconds_answering()
-        stuck = [
-            f"{pulse.name} has stood still for {pulse.seconds_stuck():.0f} s, although there is"
-            " work and both dependencies answer"
+        return [
+            pulse
             for pulse in self._pulses
             if min(pulse.seconds_stuck(), answering) >= self._patience
         ]
-        return ended + stuck
+
+
+def _reason(pulse: Pulse) -> str:
+    return (
+        f"{pulse.name} has stood still for {pulse.seconds_stuck():.0f} s, although there is"
+        " work and both dependencies answer"
+    )
 
 
 @contextmanager

@@ -48,6 +48,11 @@ SELECT count(*), coalesce(sum(facts), 0)::bigint,
   FROM outbox
 """
 
+FIRST_AND_HOLDER: Final = """
+SELECT (SELECT min(id) FROM outbox),
+       (SELECT holder FROM leases WHERE name = $1 AND expires_at > now())
+"""
+
 
 class Claim(NamedTuple):
     """A row of the outbox. age_seconds: since its write began; bytes: of its facts' data."""
@@ -110,3 +115,11 @@ async def delete(connection: asyncpg.Connection, outbox_ids: Sequence[int]) -> N
 async def backlog(connection: asyncpg.Connection) -> Backlog:
     """How much waits, for people and for metrics; reads the whole table."""
     return Backlog(*await connection.fetchrow(BACKLOG))
+
+
+async def first_and_holder(
+    connection: asyncpg.Connection, lease: str
+) -> tuple[int | None, str | None]:
+    """The number of the oldest row, and who may publish it now; None where there is none."""
+    first, holder = await connection.fetchrow(FIRST_AND_HOLDER, lease)
+    return first, holder

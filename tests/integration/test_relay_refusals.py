@@ -9,6 +9,7 @@ from db.held_facts import BEHIND
 from db.tables import NO_DEAD_LETTER_TOPIC
 from tests.integration.relay_stage import (
     AT,
+    QUICK,
     Fact,
     Letter,
     RelayStage,
@@ -247,3 +248,14 @@ async def test_a_dead_letter_that_is_no_record_stays_in_its_row(stage: RelayStag
     async with stage.relaying():
         letters = await stage.arrived("ticket.requested.dlq", 2)
     assert {letter.headers[0][0] for letter in letters} == {r"\xed\xa0\x80", "x"}
+
+
+async def test_refused_facts_one_after_another_do_not_cost_the_lease(stage: RelayStage) -> None:
+    """Each is found by several refusals. They are answers: without them nothing would move."""
+    await stage.create_topic("ticket.created", partitions=1, config=SMALL)
+    await stage.write(*[Fact(data=TOO_LONG) for _ in range(40)], Fact())
+    times = replace(QUICK, lease=replace(QUICK.lease, patience=0.5))
+    async with stage.relaying(times=times):
+        await stage.arrived("ticket.created", 1)
+    assert len(await stage.held()) == 40
+    assert await stage.fetch("SELECT fence FROM leases") == [(1,)]
