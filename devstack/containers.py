@@ -111,6 +111,20 @@ def container_kafka(*, options: Mapping[str, str]) -> kafka.Kafka:
     return _started(kafka.Kafka(f"127.0.0.1:{port}", ContainerServer(container)))
 
 
+def container_node(
+    port: int, properties: Mapping[str, str], *, cluster_id: str, heap: tuple[str, str]
+) -> kafka.Kafka:
+    """A node of a cluster, to be started.
+
+    It shares this machine's ports, on Linux: its peers and its clients reach it by the address
+    that it advertises to both.
+    """
+    container = DockerContainer(KAFKA_IMAGE).with_kwargs(network_mode="host")
+    container.with_envs(CLUSTER_ID=cluster_id, KAFKA_HEAP_OPTS=" ".join(heap))
+    container.with_envs(**_variables({**kafka.COMMON_OPTIONS, **properties}))
+    return kafka.Kafka(f"127.0.0.1:{port}", ContainerServer(container))
+
+
 def kafka_environment(port: int, options: Mapping[str, str]) -> dict[str, str]:
     """The image takes every server property as KAFKA_<NAME>, dots as underscores."""
     properties = {
@@ -120,6 +134,10 @@ def kafka_environment(port: int, options: Mapping[str, str]) -> dict[str, str]:
         "controller.quorum.voters": "1@127.0.0.1:9093",
         **options,
     }
+    return _variables(properties)
+
+
+def _variables(properties: Mapping[str, str]) -> dict[str, str]:
     return {
         "KAFKA_" + name.upper().replace("_", "__").replace(".", "_"): value
         for name, value in properties.items()

@@ -90,43 +90,61 @@ def answers_api_versions(bootstrap_servers: str) -> bool:
 
 def local_kafka(jars: Path, *, options: Mapping[str, str]) -> Kafka:
     """A broker from the jars in a directory, running; closing it removes its data."""
+    port = free_port()
+    controller_port = free_port(other_than=port)
+    kafka = local_node(
+        jars,
+        port=port,
+        properties={
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+            **options,
+        },
+        cluster_id=new_cluster_id(),
+    )
+    try:
+        kafka.start()
+    except BaseException:
+        kafka.close()
+        raise
+    return kafka
+
+
+def local_node(
+    jars: Path,
+    *,
+    port: int,
+    properties: Mapping[str, str],
+    cluster_id: str,
+    heap: tuple[str, str] = ("-Xms256m", "-Xmx768m"),
+) -> Kafka:
+    """A broker to be started. port: where it answers; properties: besides the common ones."""
     java = shutil.which("java")
     if java is None:
         raise ServerFailed("Kafka needs java, which is no longer on the path.")
     server = GuardedServer("Kafka", end_signal=signal.SIGKILL)  # its data goes anyway
     try:
-        port = free_port()
-        controller_port = free_port(other_than=port)
-        properties = server.directory / "server.properties"
+        path = server.directory / "server.properties"
         logging = server.directory / "log4j2.properties"
         logging.write_text(_LOGGING)
-        properties.write_text(
-            _properties_text(
-                {
-                    **COMMON_OPTIONS,
-                    "listeners": (
-                        f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"
-                    ),
-                    "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-                    "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-                    "log.dirs": str(server.directory / "data"),
-                    **options,
-                }
-            )
-        )
+        data = {"log.dirs": str(server.directory / "data")}
+        path.write_text(_properties_text({**COMMON_OPTIONS, **data, **properties}))
         common = [java, "-cp", f"{jars}/*", f"-Dlog4j2.configurationFile={logging}"]
-        _format_storage(common, properties)
-        server.argv = [*common, "-Xms256m", "-Xmx768m", "kafka.Kafka", str(properties)]
-        kafka = Kafka(f"127.0.0.1:{port}", server)
-        kafka.start()
+        _format_storage(common, path, cluster_id)
+        server.argv = [*common, *heap, "kafka.Kafka", str(path)]
     except BaseException:
         server.close()
         raise
-    return kafka
+    return Kafka(f"127.0.0.1:{port}", server)
 
 
-def _format_storage(java: list[str], properties: Path) -> None:
-    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+def new_cluster_id() -> str:
+    """A random one, in Kafka's form."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def _format_storage(java: list[str], properties: Path, cluster_id: str) -> None:
     quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
     done = subprocess.run(
         [

@@ -72,8 +72,10 @@ class World:
         values: dict[str, Any] = {name.lower(): each for name, each in self.environment.items()}
         return Settings(_env_file=None, **values)
 
-    async def make_topics(self, *, partitions: int = 2) -> None:
-        await ensure(self.settings, partitions=partitions, replication=1, create_missing=True)
+    async def make_topics(self, *, partitions: int = 2, replication: int = 1) -> None:
+        await ensure(
+            self.settings, partitions=partitions, replication=replication, create_missing=True
+        )
 
     async def make_topics_named(self, *names: str, partitions: int = 2, **configs: str) -> None:
         """Topics that others make, or one of ours with settings that others chose."""

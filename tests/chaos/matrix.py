@@ -1,0 +1,9 @@
+"""All faults, in the order of the table."""
+
+from typing import Final
+
+from tests.chaos.broker_faults import BROKER_FAULTS
+from tests.chaos.fault import Fault
+from tests.chaos.network_faults import NETWORK_FAULTS
+
+FAULTS: Final[tuple[Fault, ...]] = (*BROKER_FAULTS, *NETWORK_FAULTS)
