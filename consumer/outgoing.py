@@ -38,7 +38,7 @@ class Outgoing(NamedTuple):
 
 
 def as_read(rows: Iterable[Row], now: datetime) -> list[FactRow]:
-    """Facts as they were written (handlers.rows.FACT_COLUMNS), in the form that FACT reads.
+    """Facts as they were written (handlers.written.FACT_COLUMNS), in the form that FACT reads.
 
     now: when they happened, which all facts of a write share.
     """

@@ -87,7 +87,7 @@ class Handled:
     """What became of a batch, once it is committed. repeated: dead letters kept before.
 
     outbox_id: the number that the relay will find it under, None when there is nothing to publish.
-    first_facts: all that it will find there (rows as handlers.rows.FACT_COLUMNS), if no fact of
+    first_facts: all that it will find there (rows as handlers.written.FACT_COLUMNS), if no fact of
     their tickets came before them; else empty.
     closed: how many tickets closed because time passed.
     versions: of the policies that were in force, by tenant. unreadable: those that should have

@@ -11,14 +11,13 @@ from handlers.outcomes import Changed, ChangeDecision, Duplicate, Effect, Known,
 from handlers.rows import (
     NO_CAUSE,
     Cause,
-    Stamp,
-    Written,
     cause_of,
     fact_row,
     write_outcome,
     write_rejected,
 )
 from handlers.ticket import Ticket
+from handlers.written import Stamp, Written
 from schemas.vocabulary import Outcome
 
 CHANGED_COLUMNS: Final = (

@@ -17,9 +17,9 @@ from handlers.change_facts import facts_by_time, status_step
 from handlers.change_rows import effect_row, ticket_row
 from handlers.life import Occasion, move_on
 from handlers.outcomes import Effect, Known
-from handlers.rows import Stamp, Written
 from handlers.ticket import Ticket
 from handlers.write import write
+from handlers.written import Stamp, Written
 
 CLOSED_COLUMNS: Final = (
     "tenant_id",

@@ -1,13 +1,11 @@
 """Decisions become rows: a ticket, its first message, the outcome, the fact to publish."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import orjson
 
-from db import tables
-from db.bulk import NULL, Row, Rows
+from db.bulk import NULL, Row
 from handlers.facts import (
     EMPTY_LIST,
     DueDates,
@@ -16,7 +14,6 @@ from handlers.facts import (
     context_of,
     ticket_created,
     ticket_rejected,
-    utc,
 )
 from handlers.identity import first_message_id, rejection_id
 from handlers.outcomes import (
@@ -30,85 +27,10 @@ from handlers.outcomes import (
     Request,
 )
 from handlers.record import place_of
-from handlers.sla.beginnings import Beginnings, may_stand_still
-from handlers.sla.clock import Clock
-from handlers.sla.history import Segment
-from handlers.sla.rows import (
-    CLOCK_COLUMNS,
-    NEW_CLOCK_COLUMNS,
-    SEGMENT_COLUMNS,
-    clock_row,
-    segment_row,
-)
+from handlers.sla.beginnings import may_stand_still
+from handlers.sla.rows import clock_row, segment_row
+from handlers.written import Stamp, Written
 from schemas.vocabulary import Kind, Outcome
-
-TICKET_COLUMNS: Final = (
-    "id",
-    "ticket_number",
-    "tenant_id",
-    "request_id",
-    "subject",
-    "priority",
-    "origin_type",
-    "target_type",
-    "origin_user_id",
-    "assigned_team",
-    "assigned_to_user_id",
-    "customer_id",
-    "partner_id",
-    "ticket_type",
-    "service_address",
-    "affected_services",
-    "device_serial_numbers",
-    "context",
-    "group_key",
-    "requested_at",
-    "sla_due_date",
-    "first_response_due_at",
-    "last_response_at",
-    "created_by",
-    "created_at",
-    "updated_at",
-)
-MESSAGE_COLUMNS: Final = (
-    "id",
-    "ticket_id",
-    "tenant_id",
-    "sequence",
-    "sender_type",
-    "sender_id",
-    "body",
-    "attachments",
-    "is_internal",
-    "created_at",
-)
-REQUEST_COLUMNS: Final = (
-    "tenant_id",
-    "request_key",
-    "kind",
-    "outcome",
-    "code",
-    "ticket_id",
-    "topic",
-    "partition",
-    "offset",
-    "content_hash",
-    "decided_at",
-)
-FACT_COLUMNS: Final = (
-    "tenant_id",
-    "subject_id",
-    "sequence",
-    "outbox_id",
-    "ce_type",
-    "ticket_id",
-    "ticket_number",
-    "causation_id",
-    "traceparent",
-    "record",
-    "occurred_at",
-    "data",
-)
 
 FactIdentity: TypeAlias = tuple[str, str, str, str, str]
 """Which fact: subject id, sequence, ce_type, ticket number, and the ticket's id, its Kafka key."""
@@ -117,56 +39,6 @@ Cause: TypeAlias = tuple[str, str, str]
 """The causing event or request, its traceparent, and the record where there is no id to name."""
 
 NO_CAUSE: Final = (NULL, NULL, NULL)
-
-
-ClockKey: TypeAlias = tuple[str, str, str, int]
-"""Which clock: tenant, ticket, metric and cycle."""
-
-
-@dataclass(slots=True)
-class Written:
-    """The rows of a batch. settled: identities decided before (rejected or parked), decided anew.
-
-    A settled identity's row changes; one that is new to the arbiter is inserted. changed: tickets
-    (handlers.change_rows.CHANGED_COLUMNS), as they are after their last change. new_clocks: those
-    that run from now on; held_clocks: those that begin standing still; clocks: those that may be
-    there already.
-    """
-
-    customers: list[tuple[str, str]] = field(default_factory=list)
-    tickets: list[Row] = field(default_factory=list)
-    messages: list[Row] = field(default_factory=list)
-    facts: list[Row] = field(default_factory=list)
-    requests: dict[tuple[str, str], Row] = field(default_factory=dict)
-    settled: dict[tuple[str, str], Row] = field(default_factory=dict)
-    parked: dict[tuple[str, str], Parked] = field(default_factory=dict)
-    changed: dict[tuple[str, str], Row] = field(default_factory=dict)
-    new_clocks: list[Row] = field(default_factory=list)
-    held_clocks: list[Row] = field(default_factory=list)
-    clocks: dict[ClockKey, Row] = field(default_factory=dict)
-    segments: list[Row] = field(default_factory=list)
-
-    def keep_clocks(
-        self, tenant_id: str, ticket_id: str, clocks: Iterable[Clock], segments: Iterable[Segment]
-    ) -> None:
-        """Write these clocks of a ticket as they are now, and what happened to them."""
-        for clock in clocks:
-            key = (tenant_id, ticket_id, clock.metric, clock.cycle)
-            self.clocks[key] = clock_row(tenant_id, ticket_id, clock)
-        self.segments += [segment_row(tenant_id, ticket_id, each) for each in segments]
-
-    def tables(self) -> list[Rows]:
-        """Everything that is only ever inserted, table by table, without the empty ones."""
-        batches = [
-            Rows(tables.tickets, TICKET_COLUMNS, self.tickets),
-            Rows(tables.ticket_messages, MESSAGE_COLUMNS, self.messages),
-            Rows(tables.sla_clocks, NEW_CLOCK_COLUMNS, self.new_clocks),
-            Rows(tables.sla_clocks, CLOCK_COLUMNS, self.held_clocks),
-            Rows(tables.sla_segments, SEGMENT_COLUMNS, self.segments),
-            Rows(tables.requests, REQUEST_COLUMNS, sorted(self.requests.values())),
-            Rows(tables.ticket_facts, FACT_COLUMNS, self.facts),
-        ]
-        return [batch for batch in batches if batch.rows]
 
 
 def rows_of(decisions: Sequence[Decision], known: Known) -> Written:
@@ -186,18 +58,6 @@ def rows_of(decisions: Sequence[Decision], known: Known) -> Written:
                 pass
     written.tickets.sort(key=_by_tenant_and_ticket)
     return written
-
-
-class Stamp:
-    """What all rows of one transaction share."""
-
-    __slots__ = ("beginnings", "decided", "now", "outbox_id")
-
-    def __init__(self, known: Known) -> None:
-        self.now = utc(known.now)
-        self.outbox_id = str(known.outbox_id)
-        self.beginnings = Beginnings(known.now)
-        self.decided = known.decided
 
 
 def _identity(request: Request | Change) -> tuple[str, str]:

@@ -9,8 +9,8 @@ from db import clocks, parties, requests, tables, tickets
 from db.bulk import Rows, copy, insert
 from handlers.change_rows import CHANGED_COLUMNS
 from handlers.outcomes import Known
-from handlers.rows import REQUEST_COLUMNS, TICKET_COLUMNS, Written
 from handlers.sla.rows import CLOCK_COLUMNS, NEW_CLOCK_COLUMNS
+from handlers.written import REQUEST_COLUMNS, TICKET_COLUMNS, Written
 
 OUTBOX_COLUMNS: Final = ("id", "facts", "dead_letters", "bytes", "created_at")
 

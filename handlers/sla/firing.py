@@ -19,11 +19,11 @@ from handlers.change_facts import facts_by_time
 from handlers.change_rows import effect_row, ticket_row
 from handlers.outcomes import Effect, Known
 from handlers.policies import add_in_force
-from handlers.rows import Stamp, Written
 from handlers.sla.course import Choice, Course
 from handlers.sla.loading import add_clocks, choice_in, curious_customers
 from handlers.ticket import Ticket
 from handlers.write import write
+from handlers.written import Stamp, Written
 
 FIRED_COLUMNS: Final = (
     "tenant_id",

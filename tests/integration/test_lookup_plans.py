@@ -16,7 +16,7 @@ from db import closing, parked, parties, policies, requests, tables, tickets
 from db.bulk import Rows, unnested
 from db.connect import connect
 from handlers.change_rows import CHANGED_COLUMNS
-from handlers.rows import REQUEST_COLUMNS
+from handlers.written import REQUEST_COLUMNS
 from tests.integration.explained import nodes, types_of, values_of
 from tests.records import some_id
 from tests.scenarios.messages import NORTH

@@ -11,15 +11,15 @@ from db.bulk import NULL, Row
 from handlers.identity import first_message_id, rejection_id, ticket_number
 from handlers.outcomes import Known, Prior, Request, Rules, Stranger
 from handlers.requests import decide
-from handlers.rows import (
+from handlers.rows import rows_of
+from handlers.write import OUTBOX_COLUMNS
+from handlers.written import (
     FACT_COLUMNS,
     MESSAGE_COLUMNS,
     REQUEST_COLUMNS,
     TICKET_COLUMNS,
     Written,
-    rows_of,
 )
-from handlers.write import OUTBOX_COLUMNS
 from schemas.vocabulary import Outcome
 from tests.records import asked, known
 from tests.scenarios.messages import ANNA, NORTH, party_id
