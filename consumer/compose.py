@@ -29,7 +29,7 @@ from consumer.progress import IntakeProgress, RelayProgress
 from consumer.readiness import Readiness
 from consumer.relay import Relay
 from consumer.roles import ALL_ROLES, Role
-from consumer.setting_types import CustomerCheck
+from consumer.rules import batch_setting
 from consumer.settings import Settings
 from consumer.shutdown import Shutdown
 from consumer.subscription import Subscription
@@ -42,8 +42,6 @@ from db.connect import connect, open_pool
 from db.grants import may_copy as may_copy_as
 from handlers.batch import Setting
 from handlers.entries import read_parked
-from handlers.outcomes import Rules
-from handlers.write import COPY_FROM, NO_COPY
 
 log = structlog.get_logger()
 
@@ -157,7 +155,7 @@ class Machine:
         writes = Writes(pool, wakeups, handover, on_commit=watch.note)
         telling = Telling(metrics)
         subscription = Subscription(settings)
-        setting = _setting(settings, may_copy=may_copy)
+        setting = batch_setting(settings, may_copy=may_copy)
         self.consumer: Any = None
         self.intake: Intake | None = None
         self.party_progress: PartyProgress | None = None
@@ -276,16 +274,3 @@ async def _give_up(shutdown: Shutdown, tasks: list[asyncio.Task[None]]) -> None:
     await shutdown.expired.wait()
     for task in tasks:
         task.cancel()
-
-
-def _setting(settings: Settings, *, may_copy: bool) -> Setting:
-    rules = Rules(
-        tenants=settings.tenants,
-        customers_required=settings.customer_check is CustomerCheck.REQUIRED,
-        grace_seconds=settings.unknown_customer_grace_seconds,
-    )
-    return Setting(
-        rules=rules,
-        group_id=settings.group_id,
-        copy_from=COPY_FROM if may_copy else NO_COPY,
-    )

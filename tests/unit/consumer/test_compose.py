@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from consumer import compose
-from consumer.compose import Machine, Outside, _setting, run
+from consumer.compose import Machine, Outside, run
 from consumer.dependencies import Dependencies
 from consumer.health import Health
 from consumer.metrics import Metrics
 from consumer.roles import ALL_ROLES, Role
+from consumer.rules import batch_setting
 from consumer.settings import Settings
 from consumer.shutdown import Shutdown
 from consumer.watchdog import Watchdog
@@ -165,5 +166,5 @@ async def test_told_to_stop_while_the_database_is_away_it_leaves() -> None:
 
 
 def test_who_may_not_copy_inserts() -> None:
-    assert _setting(SETTINGS, may_copy=True).copy_from == COPY_FROM
-    assert _setting(SETTINGS, may_copy=False).copy_from == NO_COPY
+    assert batch_setting(SETTINGS, may_copy=True).copy_from == COPY_FROM
+    assert batch_setting(SETTINGS, may_copy=False).copy_from == NO_COPY
