@@ -2,20 +2,22 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import asyncpg
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from consumer.dependencies import Dependencies
+from consumer.dependencies import Dependencies, is_absence
 from consumer.subscription import Subscription
 from consumer.transaction import transaction
 from db import parked
 
 REFRESH_SECONDS = 1.0
 CATCHING_UP_SECONDS = 0.05
+ENDS_SECONDS = 5.0
+"""How long to wait for the ends: longer than a partition needs to find another leader."""
 
 
 class Reader(Protocol):
@@ -93,7 +95,7 @@ class PartyProgress:
         if mine is None:
             return
         try:
-            ends = await self._consumer.end_offsets(self._partitions())
+            ends = await self._read_ends()
             positions = {each: await reader.next_position(each) for each in mine}
         except (KafkaError, OSError):  # away, or about to rebalance: the next look will tell
             return
@@ -114,6 +116,23 @@ class PartyProgress:
         self._targets = {each: end for each, end in targets.items() if positions[each] < end}
         if self.is_caught_up and not was_caught_up:
             reader.look_again()
+
+    async def _read_ends(self) -> Mapping[TopicPartition, int]:
+        """Ask where the party topics end.
+
+        aiokafka hides from whoever only reads that brokers are away, and one of several may still
+        answer a probe: here /readyz learns that partitions have no leader.
+        """
+        try:
+            async with asyncio.timeout(ENDS_SECONDS):
+                ends: Mapping[TopicPartition, int] = await self._consumer.end_offsets(
+                    self._partitions()
+                )
+        except (KafkaError, OSError) as error:
+            if is_absence("kafka", error):
+                self._dependencies.down("kafka", error)
+            raise
+        return ends
 
     def _partitions(self) -> list[TopicPartition]:
         topics = [

@@ -136,6 +136,23 @@ async def test_no_answer_is_no_news(
     assert progress.is_caught_up
 
 
+@pytest.mark.parametrize(
+    ("error", "is_up"),
+    [(KafkaConnectionError(), False), (TimeoutError(), False), (IllegalStateError("ours?"), True)],
+)
+async def test_ends_that_nobody_tells_mean_that_kafka_is_away(
+    world: World, pool: FakePool, error: Exception, *, is_up: bool
+) -> None:
+    dependencies = Dependencies(Metrics())
+    dependencies.up("kafka")
+    subscription = Subscription(Settings(_env_file=None))
+    progress = PartyProgress(world, subscription, pool, dependencies)
+    progress.assigned([ONE])
+    world.error = error
+    await refresh(progress, world)
+    assert dependencies.is_up("kafka") is is_up
+
+
 async def test_positions_are_noted_where_they_moved(
     world: World, pool: FakePool, progress: PartyProgress
 ) -> None:
