@@ -66,6 +66,7 @@ class Proxy:
         self.delay_seconds = 0.0
         self.struck = 0
         self.has_struck = asyncio.Event()
+        self.has_withheld = asyncio.Event()
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Proxy"]:
@@ -84,6 +85,7 @@ class Proxy:
         """From now on every connection that fits meets this trouble, once."""
         self.trouble = trouble
         self.has_struck.clear()
+        self.has_withheld.clear()
         for link in self._links:
             link.begin(trouble)
 
@@ -205,6 +207,7 @@ class _Link:
         while chunk:
             if toward in self.held:
                 self.withheld = True
+                self.proxy.has_withheld.set()
                 await self.free.wait()
             course = self.trouble
             room = len(chunk) if course is None else course.room(chunk, toward)
