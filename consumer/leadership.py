@@ -9,6 +9,7 @@ import structlog
 
 from consumer import clock
 from consumer.dependencies import Dependencies, is_absence
+from consumer.transaction import lent
 from db import lease
 from db.lease import Lease, LeaseLost
 
@@ -83,7 +84,7 @@ class Leadership:
         """Let the next one start at once, if the database answers at once."""
         self._ours_until = float("-inf")
         try:
-            async with asyncio.timeout(self._times.renew), self._pool.acquire() as connection:
+            async with asyncio.timeout(self._times.renew), lent(self._pool) as connection:
                 await lease.release(connection, self._lease)
         except Exception as error:
             if not is_absence("database", error):
@@ -92,7 +93,7 @@ class Leadership:
 
     async def _acquire(self) -> Lease | None:
         asked_at = self._seconds()
-        async with asyncio.timeout(self._times.lease), self._pool.acquire() as connection:
+        async with asyncio.timeout(self._times.lease), lent(self._pool) as connection:
             found = await lease.acquire(connection, RELAY, self._holder, seconds=self._times.lease)
         if found is not None:
             self._ours_until = asked_at + self._times.lease
@@ -103,7 +104,7 @@ class Leadership:
         self.require()
         asked_at = self._seconds()
         try:
-            async with asyncio.timeout(self._left()), self._pool.acquire() as connection:
+            async with asyncio.timeout(self._left()), lent(self._pool) as connection:
                 await lease.renew(connection, self._lease, seconds=self._times.lease)
         except LeaseLost:
             raise

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from consumer.dependencies import is_absence
 from consumer.leadership import RELAY
 from consumer.party_progress import Reader
+from consumer.transaction import lent
 from consumer.watchdog import Pulse
 from db import outbox
 
@@ -90,7 +91,7 @@ class RelayProgress:
     async def look(self) -> None:
         """See whether the oldest row is another one by now; no answer is no verdict."""
         try:
-            async with asyncio.timeout(SECONDS_TO_ANSWER), self._pool.acquire() as connection:
+            async with asyncio.timeout(SECONDS_TO_ANSWER), lent(self._pool) as connection:
                 first, holder = await outbox.first_and_holder(connection, RELAY)
         except Exception as error:
             if not is_absence("database", error):

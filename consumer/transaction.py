@@ -5,11 +5,27 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from db.errors import Unworkable
+from db.errors import READ_ONLY, Unworkable, sqlstate
 
 BEGIN = "BEGIN; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off"
 """Look-ups by key and the checks of foreign keys are planned once per connection and kept; one
 planned while its table was empty would read the whole table for ever."""
+
+
+@asynccontextmanager
+async def lent(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the pool; one that can only read is not kept.
+
+    It may stay so for ever: its server was the primary once, or began the session while writing
+    was forbidden. The next one is opened to whoever is the primary now.
+    """
+    async with pool.acquire() as connection:
+        try:
+            yield connection
+        except Exception as error:
+            if sqlstate(error) == READ_ONLY:
+                connection.terminate()
+            raise
 
 
 @asynccontextmanager
@@ -21,7 +37,7 @@ async def transaction(
     A failure inside the block, or of the commit, reaches the caller as it is. Whether a commit
     that was cut off took effect is unknown; doing the batch again finds out.
     """
-    async with pool.acquire() as connection:
+    async with lent(pool) as connection:
         await connection.execute(begin)
         try:
             yield connection

@@ -22,6 +22,9 @@ UNIQUE_VIOLATION = "23505"
 RECORD_CLASSES = frozenset({"22", "23"})
 """SQLSTATE classes: data exception, integrity constraint violation (PostgreSQL, appendix A)."""
 
+READ_ONLY = "25006"
+"""A session that may not write; the server as such may."""
+
 PROGRAM_LIMIT_EXCEEDED = "54000"
 """A value too long for an index, say."""
 

@@ -9,9 +9,15 @@ Nothing in the product knows of it: what `compose` is given is wrapped. A fault 
     lose after consumer.getmany              nor could the answer to the first be read
     poison connection.copy_to_table ~this    PostgreSQL refuses each call that mentions this
     conflict connection.executemany ~this    somebody else was first, once
+    error 40001 connection.execute #2        PostgreSQL answers the second call with this SQLSTATE
+    error 53100 connection.execute #*        and here each call, until it is healed
+    block before connection.execute ~this    the event loop stands still until it is let go
 
 connection: any of the pool's; consumer and producer: aiokafka's. `--client` gives a constant of
 `consumer.clients` another value, where a scenario can't wait for the real one.
+
+With `--obey` it listens on standard input: a line there is one more fault, an empty one heals all.
+A loop that stands still goes on with the next line.
 """
 
 import argparse
@@ -22,7 +28,8 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from io import FileIO
 from typing import Any
 
 import asyncpg
@@ -37,17 +44,20 @@ from consumer.roles import ALL_ROLES, Role
 from consumer.settings import load_settings
 
 SENTENCE = re.compile(
-    r"(?P<action>kill|stop|lose|poison|conflict)(?: (?P<when>before|after))? (?P<call>\w+\.\w+)"
-    r"(?: ~(?P<text>[^#]+?))?(?: #(?P<number>\d+))?"
+    r"(?P<action>kill|stop|lose|poison|conflict|block|error (?P<code>\w{5}))"
+    r"(?: (?P<when>before|after))? (?P<call>\w+\.\w+)"
+    r"(?: ~(?P<text>[^#]+?))?(?: #(?P<number>\d+|\*))?"
 )
+EACH = 0
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 @dataclass(slots=True)
 class Fault:
-    """One sentence. number: which of the matching calls; a poison is for all of them."""
+    """One sentence. number: which of the matching calls, or EACH; a poison is for all of them."""
 
     action: str
+    code: str
     when: str
     call: str
     text: str
@@ -58,14 +68,15 @@ class Fault:
     def parse(cls, sentence: str) -> "Fault":
         found = SENTENCE.fullmatch(sentence)
         assert found is not None, sentence
-        action, when, call, text, number = found.groups()
-        return cls(action, when or "before", call, text or "", int(number or 1))
+        action, code, when, call, text, number = found.groups()
+        which = EACH if number == "*" else int(number or 1)
+        return cls(action.split()[0], code or "", when or "before", call, text or "", which)
 
     def strike(self) -> None:
         self.seen += 1
         if self.action == "poison":
             raise asyncpg.CharacterNotInRepertoireError("a value that the database can't hold")
-        if self.seen != self.number:
+        if self.number not in {EACH, self.seen}:
             return
         match self.action:
             case "lose":
@@ -74,22 +85,41 @@ class Fault:
                 conflict = asyncpg.UniqueViolationError("somebody was first")
                 conflict.table_name = "requests"
                 raise conflict
+            case "error":
+                raise asyncpg.PostgresError.new({"C": self.code, "M": "a fault of a scenario"})
+            case "block":
+                next_line()
             case _:
                 os.kill(os.getpid(), SIGNALS[self.action])
 
 
 @dataclass(slots=True)
 class Faults:
-    planned: Sequence[Fault]
-    calls: frozenset[str] = field(init=False)
+    planned: list[Fault]
 
-    def __post_init__(self) -> None:
-        self.calls = frozenset(fault.call for fault in self.planned)
+    @property
+    def calls(self) -> set[str]:
+        return {fault.call for fault in self.planned}
+
+    def obey(self) -> None:
+        """Do what the next line of standard input says."""
+        match next_line():
+            case "":
+                asyncio.get_running_loop().remove_reader(sys.stdin)  # nobody is there any more
+            case "\n":
+                self.planned.clear()
+            case line:
+                self.planned.append(Fault.parse(line.rstrip("\n")))
 
     def strike(self, when: str, call: str, said: str) -> None:
         for fault in self.planned:
             if (fault.when, fault.call) == (when, call) and fault.text in said:
                 fault.strike()
+
+
+def next_line() -> str:
+    """Of standard input, and nothing of what comes after it; empty at the end."""
+    return FileIO(0, closefd=False).readline().decode()
 
 
 class Watched:
@@ -153,6 +183,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--fault", action="append", default=[])
     parser.add_argument("--role", action="append", default=[])
     parser.add_argument("--client", action="append", default=[], metavar="CONSTANT=NUMBER")
+    parser.add_argument("--obey", action="store_true")
     return parser.parse_args(words)
 
 
@@ -167,6 +198,8 @@ def serve(given: argparse.Namespace) -> int:
     faults = Faults([Fault.parse(sentence) for sentence in given.fault])
     listener = listen(settings.http_host, settings.http_port)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        if given.obey:
+            runner.get_loop().add_reader(sys.stdin, faults.obey)
         return runner.run(run(settings, roles, listener, outside(faults)))
 
 

@@ -1,0 +1,49 @@
+"""Connections that the pool had better not keep."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from consumer.transaction import lent, transaction
+from db.connect import open_pool
+
+pytestmark = pytest.mark.integration
+
+READ_ONLY = "SET default_transaction_read_only = on"
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Of one connection, which can only read, as one to a primary of yesterday."""
+    pool = await open_pool(database_url, size=1)
+    async with pool.acquire() as connection:
+        await connection.execute(READ_ONLY)
+    yield pool
+    await pool.close()
+
+
+async def test_a_connection_that_can_only_read_is_replaced(pool: asyncpg.Pool) -> None:
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with transaction(pool) as connection:
+            await connection.execute("DELETE FROM outbox")
+    async with transaction(pool) as connection:
+        assert await connection.execute("DELETE FROM outbox") == "DELETE 0"
+
+
+async def test_also_outside_a_transaction(pool: asyncpg.Pool) -> None:
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        async with lent(pool) as connection:
+            await connection.execute("DELETE FROM leases")
+    async with lent(pool) as connection:
+        assert await connection.execute("DELETE FROM leases") == "DELETE 0"
+
+
+async def test_any_other_error_costs_no_connection(pool: asyncpg.Pool) -> None:
+    async with lent(pool) as connection:
+        before = connection.get_server_pid()
+    with pytest.raises(asyncpg.UndefinedTableError):
+        async with transaction(pool) as connection:
+            await connection.execute("DELETE FROM nothing")
+    async with lent(pool) as connection:
+        assert connection.get_server_pid() == before
