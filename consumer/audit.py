@@ -7,43 +7,45 @@ occurrences of a ticket's facts in their order within each topic; nothing else i
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from consumer.breach import Breach, Violation
 from consumer.evidence import (
     Arrival,
-    Fact,
     Fate,
     Identity,
     Letter,
-    PartyWord,
     Place,
+    Retry,
     Rows,
-    Ruling,
-    Sent,
     SentLetter,
     Stretch,
-    expected_headers,
 )
-from handlers.identity import rejection_id
+from consumer.judgement import Records
+from consumer.losses import Losses
+from consumer.phantoms import Came
+from consumer.published import Published
 
-ACCEPTED: Final = frozenset({"created", "changed", "unchanged", "parked"})
-"""The outcomes that use up an identity: its other records are duplicates."""
+CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
+"""How far apart the clocks of producers, brokers and the database may be."""
 
-PARKED_FIRST: Final = "customer_not_found"
-"""A rejection that was parked before: what came meanwhile was a duplicate and left no trace."""
-
-FINAL_STATES: Final = frozenset({"dead", "failed_again", "discarded"})
-"""Dead letters whose record has no other outcome; the rest was handled again, and has one."""
+EVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""The ends of a window that is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was counted, and a sentence for everything that breaks the promise.
+    """What was counted, and what breaks the promise.
 
     outcomes: how many of the records had which. tickets: those whose first fact is in the window.
     published: distinct facts; repeated: further occurrences of them. kept: facts and dead letters
-    that the broker did not take, which the database says. waiting: what is not done yet and no
-    violation, by name; all of it is 0 once the service has come to rest.
+    that the broker did not take, which the database says. expired: facts and dead letters whose
+    topics no longer go back so far. waiting: what is not done yet and no violation, by name; all of
+    it is 0 once the service has come to rest. lost: records that were deleted before the group had
+    read them; losses: a sentence for each stretch of them. remarks: what an operator should know
+    and nothing was lost by. found: the violations with their kinds.
     """
 
     records: int
@@ -57,11 +59,16 @@ class Report:
     kept: int
     waiting: Mapping[str, int]
     violations: tuple[str, ...]
+    expired: int = 0
+    lost: int = 0
+    losses: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    found: tuple[Violation, ...] = field(default=(), repr=False)
 
     @property
     def holds(self) -> bool:
-        """Whether nothing breaks the promise."""
-        return not self.violations
+        """Whether nothing breaks the promise, and nothing was lost."""
+        return not self.violations and not self.losses
 
     @property
     def is_at_rest(self) -> bool:
@@ -73,56 +80,63 @@ class Report:
 class Audit:
     """Fed with all arrivals, then all facts, then what was sent; a partition's in their order.
 
-    topic_of: the topic, as it is called on the broker, for each ce_type.
+    since, until: the window. now: of the database. retries: replays that may have decided rejected
+    records anew. waiting_for: arrivals that were duplicates, if a request of their identity was
+    parked when they came.
     """
 
-    topic_of: Mapping[str, str]
-    violations: list[str] = field(default_factory=list)
+    published: Published
+    since: datetime = EVER
+    until: datetime = NEVER
+    now: datetime = NEVER
+    retries: Sequence[Retry] = ()
+    violations: list[Violation] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
-    facts: dict[str, Fact] = field(default_factory=dict)
     letters: dict[Place, Letter] = field(default_factory=dict)
-    _seen: Counter[str] = field(default_factory=Counter)
+    waiting_for: list[tuple[Place, Identity]] = field(default_factory=list)
     _letters_seen: set[Place] = field(default_factory=set)
-    _highest: dict[tuple[str, int, str], int] = field(default_factory=dict)
 
-    def arrived(self, arrivals: Sequence[Arrival], stretch: Stretch, rows: Rows) -> None:
-        """Judge the records of a stretch, given their rows."""
-        rulings = {(each.tenant_id, each.request_key): each for each in rows.rulings}
+    def arrived(
+        self, arrivals: Sequence[Arrival], stretch: Stretch, rows: Rows, tenant: str | None = None
+    ) -> None:
+        """Judge the records of a stretch, given their rows. tenant: the only one of the topic."""
+        records = Records.of(rows, self.retries)
         letters = {letter.place: letter for letter in rows.letters}
-        self.letters |= letters
         for arrival in arrivals:
             place = arrival.place
             letter = letters.get(place)
-            ruling = None if arrival.identity is None else rulings.get(arrival.identity)
-            self._count(place, _outcomes(arrival, letter, ruling, rows))
-            if letter is not None and letter.digest != arrival.digest:
-                self._say(f"{place} is kept as a dead letter with other bytes.")
-            if ruling is not None and _is_ticketless(ruling, place):
-                self._say(f"{place} is on record as created, but there is no ticket.")
-        self._find_phantoms(arrivals, stretch, rulings, letters)
+            if letter is not None:
+                self.letters[place] = letter
+            verdict = records.judge(arrival, letter)
+            if verdict.waits_for is not None:
+                self.waiting_for.append((place, verdict.waits_for))
+            elif letter is None or verdict.is_borne_out or len(verdict.outcomes) > 1:
+                self._count(place, verdict.outcomes)
+            else:
+                self.outcomes["none"] += 1
+                self._say(
+                    Breach.NOT_BORNE_OUT,
+                    f"{place} is on record as {letter.state} with the outcome {letter.outcome}, "
+                    f"but other rows say {' and '.join(verdict.outcomes) or 'nothing'} of it.",
+                )
+            self._compare_letter(arrival, letter)
+        came = Came(arrivals, stretch, rows, since=self.since, tenant=tenant)
+        self.violations += came.oddities()
 
-    def committed(self, facts: Iterable[Fact]) -> None:
-        """Take note of facts in the database."""
-        for fact in facts:
-            self.facts[fact.ce_id] = fact
-            told = (fact.tenant_id, str(fact.sequence) if fact.sequence else None)
-            if fact.told != told:
-                self._say(f"{fact} speaks of tenant and sequence {fact.told}, not of {told}.")
+    def settle(self, unknown_until: Mapping[Identity, datetime]) -> None:
+        """Judge what waited. unknown_until: when identities' customers were last not found.
 
-    def sent(self, records: Iterable[Sent]) -> None:
-        """Judge records of fact topics."""
-        for record in records:
-            headers = {name: value or b"" for name, value in record.headers}
-            ce_id = headers.get("ce_id", b"").decode(errors="replace")
-            fact = self.facts.get(ce_id)
-            if fact is None:
-                if record.is_early:
-                    self._say(f"{record.place} publishes {ce_id!r}, which is not in the database.")
-                continue
-            self._compare(record, headers, fact)
-            if ce_id not in self._seen and "ce_replayed" not in headers:
-                self._check_order(record.place, fact)
-            self._seen[ce_id] += 1
+        What came before that was a duplicate of a parked request, as far as clocks can tell; what
+        came later has to have an outcome of its own. A time ahead of now tells nothing.
+        """
+        for place, identity in self.waiting_for:
+            until = unknown_until.get(identity)
+            at = place.arrived_at
+            if until is not None and (at is None or not until + CLOCKS_DIFFER_BY < at <= self.now):
+                self.outcomes["duplicate"] += 1
+            else:
+                self._count(place, ())
+        self.waiting_for.clear()
 
     def sent_letters(self, records: Iterable[SentLetter]) -> None:
         """Judge records of dead letter topics."""
@@ -130,39 +144,72 @@ class Audit:
             letter = None if record.origin is None else self.letters.get(record.origin)
             if letter is None:
                 if record.is_early:
-                    self._say(f"{record.place} is a dead letter that is not in the database.")
+                    self._say(
+                        Breach.NOT_COMMITTED,
+                        f"{record.place} is a dead letter that is not in the database.",
+                    )
                 continue
             self._letters_seen.add(letter.place)
             if record.digest != letter.digest:
-                self._say(f"{record.place} carries {letter.place} with other bytes.")
+                self._say(
+                    Breach.OTHER_BYTES, f"{record.place} carries {letter.place} with other bytes."
+                )
 
-    def report(self, *, unread: int = 0, loose_ends: Iterable[str] = ()) -> Report:
-        """Draw the conclusion. unread: records that nobody was to have handled yet."""
-        facts, letters = self.facts.values(), self.letters.values()
-        created = [fact for fact in facts if fact.ce_type == "ticket.created"]
+    def report(
+        self,
+        *,
+        unread: int = 0,
+        loose_ends: Iterable[str] = (),
+        losses: Losses | None = None,
+        letters_kept_since: Mapping[str, datetime] | None = None,
+    ) -> Report:
+        """Draw the conclusion. unread: records that nobody was to have handled yet.
+
+        letters_kept_since: for topics whose dead letter topic has lost records to retention, since
+        when it has them all.
+        """
+        facts = self.published.facts.values()
+        created = [each for each in facts if each.fact.ce_type == "ticket.created"]
+        seen = sum(each.published + each.replayed for each in facts)
+        distinct = sum(bool(each.published or each.replayed) for each in facts)
+        fates = Counter(each.fact.fate for each in facts)
+        letter_fates = Counter(each.fate for each in self.letters.values())
+        facts_missing, facts_expired = self.published.missing()
+        letters_missing, letters_expired = self._letters_missing(letters_kept_since or {})
+        found = (
+            *self.violations,
+            *(Violation(Breach.LOOSE_END, sentence) for sentence in loose_ends),
+            *self.published.violations,
+            *facts_missing,
+            *letters_missing,
+        )
+        told = losses or Losses()
         return Report(
             records=self.outcomes.total(),
             outcomes=dict(self.outcomes),
             tickets=len(created),
-            tickets_published=sum(fact.ce_id in self._seen for fact in created),
-            facts=len(self.facts),
-            published=len(self._seen),
-            repeated=self._seen.total() - len(self._seen),
+            tickets_published=sum(bool(each.published or each.replayed) for each in created),
+            facts=len(facts),
+            published=distinct,
+            repeated=seen - distinct,
             dead_letters=len(self.letters),
-            kept=[*(fact.fate for fact in facts), *(each.fate for each in letters)].count(
-                Fate.KEPT
-            ),
+            kept=fates[Fate.KEPT] + letter_fates[Fate.KEPT],
             waiting={
                 "unread": unread,
                 "parked": self.outcomes["parked"],
-                "facts": sum(fact.fate is Fate.WAITING for fact in facts),
-                "dead_letters": sum(letter.fate is Fate.WAITING for letter in letters),
+                "facts": fates[Fate.WAITING],
+                "dead_letters": letter_fates[Fate.WAITING],
             },
-            violations=(*self.violations, *loose_ends, *self._never_published()),
+            violations=tuple(each.sentence for each in found),
+            expired=facts_expired + letters_expired,
+            lost=told.records,
+            losses=told.sentences,
+            remarks=told.remarks,
+            found=found,
         )
 
-    def _say(self, sentence: str) -> None:
-        self.violations.append(sentence)
+    def _say(self, kind: Breach, sentence: str) -> None:
+        self.violations.append(Violation(kind, sentence))
 
     def _count(self, place: Place, found: Sequence[str]) -> None:
         match found:
@@ -170,94 +217,30 @@ class Audit:
                 self.outcomes[outcome] += 1
             case []:
                 self.outcomes["none"] += 1
-                self._say(f"{place} has no recorded outcome.")
+                self._say(Breach.NO_OUTCOME, f"{place} has no recorded outcome.")
             case _:
                 self.outcomes["several"] += 1
-                self._say(f"{place} has {len(found)} outcomes: {', '.join(found)}.")
+                self._say(
+                    Breach.SEVERAL_OUTCOMES,
+                    f"{place} has {len(found)} outcomes: {', '.join(found)}.",
+                )
 
-    def _find_phantoms(
-        self,
-        arrivals: Sequence[Arrival],
-        stretch: Stretch,
-        rulings: Mapping[Identity, Ruling],
-        letters: Mapping[Place, Letter],
-    ) -> None:
-        """Rows about records that no reader of committed records finds where they should be."""
-        came = {arrival.place.record: arrival.identity for arrival in arrivals}
-        places = {arrival.place for arrival in arrivals}
-        for identity, ruling in rulings.items():
-            record = ruling.record
-            if record is None or came.get(record) == identity:
+    def _compare_letter(self, arrival: Arrival, letter: Letter | None) -> None:
+        if letter is not None and letter.digest != arrival.digest:
+            self._say(
+                Breach.OTHER_BYTES, f"{arrival.place} is kept as a dead letter with other bytes."
+            )
+
+    def _letters_missing(self, kept_since: Mapping[str, datetime]) -> tuple[list[Violation], int]:
+        """Dead letters of the window that were to reach their topic, and how many are too old."""
+        found, expired = [], 0
+        for letter in self.letters.values():
+            is_judged = self.since <= letter.failed_at <= self.until
+            if letter.fate is not Fate.SENT or letter.place in self._letters_seen or not is_judged:
                 continue
-            if stretch.holds(record):
-                where = ":".join(map(str, record))
-                self._say(f"{where} is on record as {ruling.outcome}, but it is no such record.")
-        for place in letters.keys() - places:
-            if stretch.holds(place.record):
-                self._say(f"{place} is on record as a dead letter, but it is no such record.")
-
-    def _compare(self, record: Sent, headers: Mapping[str, bytes], fact: Fact) -> None:
-        what = f"{record.place} publishes {fact}"
-        if record.place.topic != self.topic_of.get(fact.ce_type):
-            self._say(f"{what} on a topic of another kind.")
-        if record.digest != fact.digest:
-            self._say(f"{what} with another value than the one committed.")
-        if record.key != fact.ticket_id.encode():
-            self._say(f"{what} under the key {record.key!r}.")
-        for name, expected in expected_headers(fact).items():
-            found = headers.get(name)
-            if found != expected:
-                self._say(f"{what} with {name} {found!r} instead of {expected!r}.")
-
-    def _check_order(self, place: Place, fact: Fact) -> None:
-        stream = (place.topic, place.partition, fact.subject_id)
-        highest = self._highest.get(stream, -1)
-        if fact.sequence < highest:
-            self._say(f"{place} is the first occurrence of {fact}, but {highest} came before it.")
-        self._highest[stream] = max(highest, fact.sequence)
-
-    def _never_published(self) -> list[str]:
-        facts = [
-            f"{fact} was never published."
-            for ce_id, fact in self.facts.items()
-            if fact.fate is Fate.SENT and ce_id not in self._seen
-        ]
-        letters = [
-            f"{letter.place} is a dead letter that never reached its topic."
-            for letter in self.letters.values()
-            if letter.fate is Fate.SENT and letter.place not in self._letters_seen
-        ]
-        return facts + letters
-
-
-def _outcomes(
-    arrival: Arrival, letter: Letter | None, ruling: Ruling | None, rows: Rows
-) -> list[str]:
-    """Everything that is on record for one arrival; exactly one is right."""
-    found = ["dead_lettered"] if letter is not None and letter.state in FINAL_STATES else []
-    if arrival.party is not None:
-        return found or _outcome_of_party(arrival.party, rows)
-    if arrival.identity is None:
-        return found
-    record = arrival.place.record
-    was_rejected = rejection_id(arrival.identity[1], *record) in rows.rejected
-    if ruling is not None and ruling.record == record and ruling.outcome != "rejected":
-        found.append(ruling.outcome)
-    if was_rejected:
-        found.append("rejected")
-    if not found and ruling is not None and ruling.record != record:
-        is_used_up = ruling.outcome in ACCEPTED or ruling.code == PARKED_FIRST
-        return ["duplicate"] if is_used_up else []
-    return found
-
-
-def _is_ticketless(ruling: Ruling, place: Place) -> bool:
-    return ruling.record == place.record and ruling.outcome == "created" and not ruling.has_ticket
-
-
-def _outcome_of_party(word: PartyWord, rows: Rows) -> list[str]:
-    """Applied where the table is at least as new as the record."""
-    updated_at = rows.parties.get((word.party, word.id)) if rows.parties else None
-    if updated_at is None:
-        return ["applied"] if word.ends else []
-    return ["applied"] if updated_at >= word.changed_at else []
+            if letter.failed_at < kept_since.get(letter.place.topic, EVER):
+                expired += 1
+                continue
+            text = f"{letter.place} is a dead letter that never reached its topic."
+            found.append(Violation(Breach.NEVER_PUBLISHED, text))
+        return found, expired

@@ -1,8 +1,9 @@
 """What an audit looks at: records that came in, rows, records that went out, as plain values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple
@@ -28,17 +29,28 @@ class Place(NamedTuple):
         """Topic, partition, offset: as much as `requests` keeps."""
         return self[:3]
 
+    @property
+    def arrived_at(self) -> datetime | None:
+        """Its timestamp as a moment; None where its producer set a number that is none."""
+        with suppress(ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+        return None
+
     def __str__(self) -> str:
         return f"{self.topic}:{self.partition}:{self.offset}"
 
 
 class Stretch(NamedTuple):
-    """Offsets of one partition, all of which were read; first and last included."""
+    """Offsets of one partition, all of which were read; first and last included.
+
+    begun_at: when the first record came that was read of the partition, as far as it tells.
+    """
 
     topic: str
     partition: int
     first: int
     last: int
+    begun_at: datetime | None = None
 
     def holds(self, record: tuple[str, int, int]) -> bool:
         """Whether a record (topic, partition, offset) would be in it."""
@@ -47,12 +59,13 @@ class Stretch(NamedTuple):
 
 
 class PartyWord(NamedTuple):
-    """What a record says of a customer or partner. ends: it is a tombstone."""
+    """What a record says of a customer or partner. ends: it is a tombstone, which has no tenant."""
 
     party: str
     id: str
     changed_at: datetime
     ends: bool
+    tenant_id: str | None = None
 
 
 class Arrival(NamedTuple):
@@ -65,14 +78,26 @@ class Arrival(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """A row of `requests`. record: topic, partition, offset, or None for a workflow's call."""
+    """A row of `requests`. record: topic, partition, offset, or None for a workflow's call.
+
+    has_ticket: whether the ticket that it names is there, in its tenant.
+    """
 
     tenant_id: str
     request_key: str
     outcome: str
-    code: str | None
     record: tuple[str, int, int] | None
     has_ticket: bool
+    decided_at: datetime
+
+    @property
+    def identity(self) -> Identity:
+        return self.tenant_id, self.request_key
+
+    @property
+    def lacks_ticket(self) -> bool:
+        """Whether its ticket should be there and isn't."""
+        return self.outcome in {"created", "changed", "unchanged"} and not self.has_ticket
 
 
 class Fate(StrEnum):
@@ -84,29 +109,66 @@ class Fate(StrEnum):
 
 
 class Letter(NamedTuple):
-    """A row of `dead_letters`."""
+    """A row of `dead_letters`. outcome: what became of it when it was handled again, if it was.
+
+    edited: the record as it was handled then, where an operator had edited it.
+    """
 
     place: Place
     digest: bytes
     state: str
     fate: Fate
+    tenant_id: str | None
+    failed_at: datetime
+    outcome: str | None = None
+    edited: Arrival | None = None
+
+
+class PartyRow(NamedTuple):
+    """Whose a customer or partner is, and when it was last changed."""
+
+    tenant_id: str
+    updated_at: datetime
+
+
+class Retry(NamedTuple):
+    """A replay, during which what had been rejected may have been decided anew.
+
+    finished_at: None for one that was not brought to its end.
+    """
+
+    started_at: datetime
+    finished_at: datetime | None
+
+    def covers(self, moment: datetime) -> bool:
+        return self.started_at <= moment and (
+            self.finished_at is None or moment <= self.finished_at
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Every row that concerns some arrivals, and those that name a record of their stretches.
 
-    rejected: the ce_ids of rejections on record. parties: (party, id) to its `updated_at`.
+    rejected: the ce_ids of rejections on record, and when. parties: by (party, id).
     """
 
     rulings: Sequence[Ruling] = ()
     letters: Sequence[Letter] = ()
-    rejected: frozenset[str] = frozenset()
-    parties: Mapping[tuple[str, str], datetime] | None = None
+    rejected: Mapping[str, datetime] = field(default_factory=dict)
+    parties: Mapping[tuple[str, str], PartyRow] = field(default_factory=dict)
+
+
+class Told(NamedTuple):
+    """What a fact's data speaks of."""
+
+    tenant_id: str | None
+    ticket_id: str | None
+    sequence: str | None
 
 
 class Fact(NamedTuple):
-    """A row of `ticket_facts`. told: the tenant and the sequence that its data speaks of."""
+    """A row of `ticket_facts`, without its data."""
 
     tenant_id: str
     subject_id: str
@@ -118,7 +180,6 @@ class Fact(NamedTuple):
     traceparent: str | None
     occurred_at: datetime
     digest: bytes
-    told: tuple[str | None, str | None]
     fate: Fate
 
     @property

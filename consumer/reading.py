@@ -1,8 +1,9 @@
 """From records and rows to the plain values that an audit looks at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
+from sys import intern
 from typing import Any, Final
 
 import asyncpg
@@ -13,6 +14,7 @@ from consumer.evidence import (
     Fate,
     Headers,
     Letter,
+    PartyRow,
     PartyWord,
     Place,
     Rows,
@@ -20,17 +22,17 @@ from consumer.evidence import (
     Sent,
     SentLetter,
     Stretch,
+    Told,
     content_digest,
     value_digest,
 )
 from db import inventory
-from db.requests import rejections
 from handlers.batch import Broken
 from handlers.entries import TopicRole, read
 from handlers.identity import rejection_id
 from handlers.outcomes import Change, Request
 from handlers.parties import PartyChange
-from handlers.record import Record
+from handlers.record import Record, StoredRecord, headers_of
 
 FIRST_APPENDED: Final = "dlq-topic"
 """The first header that we append to a dead letter; a letter of a letter has it twice."""
@@ -50,56 +52,74 @@ def arrival(record: Record, role: TopicRole, max_bytes: int) -> Arrival:
     match read(record, role, max_bytes):
         case Request() | Change() as request:
             return Arrival(place, digest, (request.tenant_id, request.request_key))
-        case PartyChange(_, party, id_, state, changed_at):
-            return Arrival(place, digest, party=PartyWord(party, id_, changed_at, state is None))
+        case PartyChange(_, party, id_, state, changed_at, tenant):
+            word = PartyWord(party, id_, changed_at, ends=state is None, tenant_id=tenant)
+            return Arrival(place, digest, party=word)
         case Broken():
             return Arrival(place, digest)
 
 
 async def rows_of(
-    connection: asyncpg.Connection, arrivals: Sequence[Arrival], stretch: Stretch, since: datetime
+    connection: asyncpg.Connection,
+    arrivals: Sequence[Arrival],
+    stretch: Stretch,
+    role: TopicRole,
+    max_bytes: int,
 ) -> Rows:
     """Every row that concerns these arrivals, and those that name a record of the stretch."""
-    asked = [each for each in arrivals if each.identity is not None]
-    keys = [each.identity for each in asked if each.identity is not None]
-    rulings = await inventory.rulings(connection, keys, [stretch], since)
-    letters = await inventory.letters(connection, [stretch], since)
-    refusals = [
-        (each.identity[0], rejection_id(each.identity[1], *each.place.record))
-        for each in asked
-        if each.identity is not None
-    ]
-    rejected = await rejections(connection, refusals) if refusals else set()
-    party_ids = [each.party.id for each in arrivals if each.party is not None]
-    parties = await inventory.parties(connection, party_ids) if party_ids else {}
+    where = [stretch[:4]]
+    letters = [_letter(row, role, max_bytes) for row in await inventory.letters(connection, where)]
+    seen = [*arrivals, *(letter.edited for letter in letters if letter.edited is not None)]
+    asked = [(each.identity, each.place) for each in seen if each.identity is not None]
+    keys = [identity for identity, _ in asked]
+    rulings = await inventory.rulings(connection, keys, where)
+    refusals = [(tenant, rejection_id(key, *place.record)) for (tenant, key), place in asked]
+    rejected = await inventory.rejections(connection, refusals) if refusals else {}
+    ids = [each.party.id for each in seen if each.party is not None]
+    parties = await inventory.parties(connection, ids) if ids else []
     return Rows(
         [_ruling(row) for row in rulings],
-        [_letter(row) for row in letters],
-        frozenset(rejected),
-        parties,
+        letters,
+        rejected,
+        {(party, id_): PartyRow(tenant, at) for party, id_, tenant, at in parties},
     )
 
 
 def _ruling(row: Sequence[Any]) -> Ruling:
-    tenant_id, request_key, outcome, code, topic, partition, offset, has_ticket = row
+    tenant_id, request_key, outcome, topic, partition, offset, has_ticket, decided_at = row
     record = None if topic is None else (topic, partition, offset)
-    return Ruling(tenant_id, request_key, outcome, code, record, has_ticket)
+    return Ruling(tenant_id, request_key, outcome, record, has_ticket, decided_at)
 
 
-def _letter(row: Sequence[Any]) -> Letter:
-    topic, partition, offset, timestamp, key, value, names, values, state, fate = row
-    headers = [
-        (name.decode("utf-8", "surrogateescape"), header)
-        for name, header in zip(names, values, strict=True)
-    ]
-    place = Place(topic, partition, offset, timestamp)
-    return Letter(place, content_digest(key, value, headers), state, Fate(fate))
+def _letter(row: Sequence[Any], role: TopicRole, max_bytes: int) -> Letter:
+    topic, partition, offset, timestamp, key, value, names, values, *others = row
+    state, fate, tenant_id, failed_at, outcome, edited = others
+    headers = headers_of(names, values)
+    record = StoredRecord(topic, partition, offset, timestamp, key, value, headers)
+    handled = None
+    if edited is not None:
+        handled = arrival(replace(record, value=edited), role, max_bytes)
+    return Letter(
+        place_of(record),
+        content_digest(key, value, record.headers),
+        state,
+        Fate(fate),
+        tenant_id,
+        failed_at,
+        outcome,
+        handled,
+    )
 
 
-def fact(row: Sequence[Any]) -> Fact:
-    """A row of `db.inventory.FACTS`."""
-    told_tenant, told_sequence, fate = row[10:]
-    return Fact._make([*row[:10], (told_tenant, told_sequence), Fate(fate)])
+def facts(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[Fact, Told]]:
+    """Rows of `db.inventory.FACTS`. What many facts have in common is kept in memory once."""
+    for row in rows:
+        tenant, subject, sequence, ce_type, ticket = row[:5]
+        shared = intern(tenant), subject, sequence, intern(ce_type)
+        fact = Fact._make(
+            (*shared, subject if ticket == subject else ticket, *row[5:10], Fate(row[10]))
+        )
+        yield fact, Told(*row[11:])
 
 
 def sent(record: Record, *, is_early: bool) -> Sent:

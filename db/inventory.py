@@ -1,23 +1,26 @@
-"""Questions of an audit: the rows that concern some records, and rows that point to nothing.
+"""Questions of an audit: the facts of a window, and the rows that concern some records.
 
 All belong in one read-only snapshot. Those about a window read whole tables where no index helps:
-they are for an operator who waits, not for the service.
+they are for an operator who waits, not for the service. What fits together is `db.loose_ends`.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import asyncpg
 
-SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+SNAPSHOT: Final = """
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL idle_in_transaction_session_timeout = 0
+"""
+"""It idles while Kafka is read."""
 
-LOOSE_ENDS_SHOWN: Final = 100
-"""Of each kind: the hundredth says no more than the first."""
+FACTS_AT_ONCE: Final = 5_000
 
 _RULING: Final = """
-q.tenant_id, q.request_key::text, q.outcome, q.code, q.topic, q.partition, q."offset",
-EXISTS (SELECT FROM tickets t WHERE t.tenant_id = q.tenant_id AND t.id = q.ticket_id)
+q.tenant_id, q.request_key::text, q.outcome, q.topic, q.partition, q."offset",
+EXISTS (SELECT FROM tickets t WHERE t.tenant_id = q.tenant_id AND t.id = q.ticket_id), q.decided_at
 """
 
 RULINGS: Final = f"""
@@ -28,273 +31,148 @@ UNION
 SELECT {_RULING} FROM unnest($3::text[], $4::int[], $5::bigint[], $6::bigint[])
        AS s (topic, partition, first, last)
   JOIN requests q ON q.topic = s.topic AND q.partition = s.partition
-   AND q."offset" BETWEEN s.first AND s.last AND q.decided_at >= $7
+   AND q."offset" BETWEEN s.first AND s.last
 """  # noqa: S608  constants of ours
 
+REJECTIONS: Final = """
+SELECT f.subject_id::text, f.occurred_at
+  FROM unnest($1::text[], $2::text[]) AS r (tenant_id, subject_id)
+ CROSS JOIN LATERAL (SELECT f.subject_id, f.occurred_at FROM ticket_facts f
+    WHERE f.tenant_id = r.tenant_id AND f.subject_id = r.subject_id::uuid AND f.sequence = 0
+    LIMIT 1) f
+"""
+
+UNKNOWN_CUSTOMERS: Final = """
+SELECT f.tenant_id, f.ticket_id::text, max(f.occurred_at) FROM ticket_facts f
+ WHERE f.ticket_id = ANY($1::text[]::uuid[]) AND f.sequence = 0
+   AND f.data::json ->> 'code' = 'customer_not_found'
+ GROUP BY 1, 2
+"""
+
+# Of several edits the one that was handled: what failed again is followed by another.
 LETTERS: Final = """
 SELECT d.topic, d.partition, d."offset", d.record_timestamp, d.key, d.value, d.header_names,
        d.header_values, d.state,
        CASE WHEN d.publish_error IS NOT NULL OR d.outbox_id IS NULL THEN 'kept'
             WHEN EXISTS (SELECT FROM outbox o WHERE o.id = d.outbox_id) THEN 'waiting'
-            ELSE 'sent' END AS fate
+            ELSE 'sent' END AS fate,
+       d.tenant_id, d.failed_at, d.outcome, e.value AS edited
   FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[])
        AS s (topic, partition, first, last)
   JOIN dead_letters d ON d.topic = s.topic AND d.partition = s.partition
-   AND d."offset" BETWEEN s.first AND s.last AND d.failed_at >= $5
+   AND d."offset" BETWEEN s.first AND s.last
+  LEFT JOIN LATERAL (SELECT t.value FROM dead_letter_steps t
+         WHERE t.topic = d.topic AND t.partition = d.partition AND t."offset" = d."offset"
+           AND t.record_timestamp = d.record_timestamp AND t.state = d.state
+         ORDER BY t.number DESC LIMIT 1) e ON true
 """
 
 PARTIES: Final = """
-SELECT 'customer', id::text, updated_at FROM customers WHERE id = ANY($1::uuid[])
+SELECT 'customer', id::text, tenant_id, updated_at FROM customers WHERE id = ANY($1::uuid[])
 UNION ALL
-SELECT 'partner', id::text, updated_at FROM partners WHERE id = ANY($1::uuid[])
+SELECT 'partner', id::text, tenant_id, updated_at FROM partners WHERE id = ANY($1::uuid[])
 """
 
 FACTS: Final = """
 SELECT f.tenant_id, f.subject_id::text, f.sequence, f.ce_type, f.ticket_id::text, f.ticket_number,
        f.causation_id, f.traceparent, f.occurred_at, sha256(convert_to(f.data, 'UTF8')),
-       f.data::json ->> 'tenant_id', f.data::json ->> 'sequence',
        CASE WHEN h.sequence IS NOT NULL THEN 'kept'
             WHEN EXISTS (SELECT FROM outbox o WHERE o.id = f.outbox_id) THEN 'waiting'
-            ELSE 'sent' END
+            ELSE 'sent' END,
+       d.tenant_id, d.ticket_id, d.sequence
   FROM ticket_facts f LEFT JOIN held_facts h USING (tenant_id, subject_id, sequence)
- WHERE f.occurred_at >= $1
+ CROSS JOIN LATERAL json_to_record(f.data::json)
+       AS d (tenant_id text, ticket_id text, sequence text)
+ WHERE f.occurred_at BETWEEN $1 AND $2
 """
 
+EXISTING: Final = """
+SELECT f.subject_id::text, f.sequence
+  FROM unnest($1::text[], $2::text[], $3::int[]) AS r (tenant_id, subject_id, sequence)
+ CROSS JOIN LATERAL (SELECT f.subject_id, f.sequence FROM ticket_facts f
+    WHERE f.tenant_id = r.tenant_id AND f.subject_id = r.subject_id::uuid
+      AND f.sequence = r.sequence LIMIT 1) f
+"""
 
-class LooseEnd(NamedTuple):
-    """A kind of row that must not be. sentence: with the columns that the question selects."""
+LOST: Final = """
+SELECT topic, partition, lost_offset, resumed_offset FROM lost_positions
+ WHERE group_id = $1 AND reported_at BETWEEN $2 AND $3
+"""
 
-    sentence: str
-    question: str
-
-
-LOOSE_ENDS: Final = (
-    LooseEnd(
-        "Message {1} of ticket {2} (tenant {0}) has no ticket.",
-        """
-        SELECT m.tenant_id, m.sequence, m.ticket_id FROM ticket_messages m
-         WHERE m.created_at >= $1 AND NOT EXISTS (SELECT FROM tickets t
-                   WHERE t.tenant_id = m.tenant_id AND t.id = m.ticket_id)
-        """,
-    ),
-    LooseEnd(
-        "Fact {1} of ticket {2} (tenant {0}) has no ticket.",
-        """
-        SELECT f.tenant_id, f.sequence, f.subject_id FROM ticket_facts f
-         WHERE f.sequence > 0 AND f.occurred_at >= $1 AND NOT EXISTS (SELECT FROM tickets t
-                   WHERE t.tenant_id = f.tenant_id AND t.id = f.subject_id)
-        """,
-    ),
-    LooseEnd(
-        "Ticket {1} (tenant {0}) has sequence {2}, but {3} facts from {4} to {5}.",
-        """
-        SELECT t.tenant_id, t.ticket_number, t.sequence, f.count, f.first, f.last
-          FROM tickets t CROSS JOIN LATERAL (
-               SELECT count(*), min(sequence) AS first, max(sequence) AS last FROM ticket_facts f
-                WHERE f.tenant_id = t.tenant_id AND f.subject_id = t.id AND f.sequence > 0) f
-         WHERE t.updated_at >= $1 AND (f.count <> t.sequence OR f.first IS DISTINCT FROM 1
-               OR f.last IS DISTINCT FROM t.sequence)
-        """,
-    ),
-    LooseEnd(
-        "Ticket {1} (tenant {0}) has no first message.",
-        """
-        SELECT t.tenant_id, t.ticket_number FROM tickets t
-         WHERE t.created_at >= $1 AND NOT EXISTS (SELECT FROM ticket_messages m
-                   WHERE m.tenant_id = t.tenant_id AND m.ticket_id = t.id)
-        """,
-    ),
-    LooseEnd(
-        "Ticket {1} (tenant {0}) was opened by no request.",
-        """
-        SELECT t.tenant_id, t.ticket_number
-          FROM tickets t LEFT JOIN requests q ON q.tenant_id = t.tenant_id
-           AND q.ticket_id = t.id AND q.outcome = 'created'
-         WHERE t.created_at >= $1 AND q.ticket_id IS NULL
-        """,
-    ),
-    LooseEnd(
-        "Request {1} (tenant {0}) is on record as rejected, but nothing tells it.",
-        """
-        SELECT q.tenant_id, q.request_key
-          FROM requests q LEFT JOIN ticket_facts f ON f.tenant_id = q.tenant_id
-           AND f.ticket_id = coalesce(q.ticket_id, q.request_key) AND f.sequence = 0
-         WHERE q.outcome = 'rejected' AND q.decided_at >= $1 AND f.ticket_id IS NULL
-        """,
-    ),
-    LooseEnd(
-        "Request {1} (tenant {0}) is on record as parked, but it isn't kept.",
-        """
-        SELECT q.tenant_id, q.request_key FROM requests q
-         WHERE q.outcome = 'parked' AND q.decided_at >= $1
-           AND NOT EXISTS (SELECT FROM parked_requests p
-                   WHERE p.tenant_id = q.tenant_id AND p.request_key = q.request_key)
-        """,
-    ),
-    LooseEnd(
-        "Request {1} (tenant {0}) is kept as parked, but on record it isn't.",
-        """
-        SELECT p.tenant_id, p.request_key FROM parked_requests p
-         WHERE p.parked_at >= $1 AND NOT EXISTS (SELECT FROM requests q
-                   WHERE q.tenant_id = p.tenant_id AND q.request_key = p.request_key
-                     AND q.outcome = 'parked')
-        """,
-    ),
-    LooseEnd(
-        "Fact {1} of {2} (tenant {0}) is held back, but there is no such fact.",
-        """
-        SELECT h.tenant_id, h.sequence, h.subject_id FROM held_facts h
-         WHERE h.held_at >= $1 AND NOT EXISTS (SELECT FROM ticket_facts f
-                   WHERE f.tenant_id = h.tenant_id AND f.subject_id = h.subject_id
-                     AND f.sequence = h.sequence)
-        """,
-    ),
-    LooseEnd(
-        "Outbox row {0} announces {1} facts and {2} dead letters, but there are {3} and {4}.",
-        """
-        SELECT o.id, o.facts, o.dead_letters, f.count, d.count FROM outbox o
-         CROSS JOIN LATERAL (SELECT count(*) FROM ticket_facts f WHERE f.outbox_id = o.id) f
-         CROSS JOIN LATERAL (SELECT count(*) FROM dead_letters d WHERE d.outbox_id = o.id) d
-         WHERE o.created_at >= $1 AND (f.count, d.count) <> (o.facts, o.dead_letters)
-        """,
-    ),
-    LooseEnd(
-        "Clock {1}, cycle {2}, of ticket {3} (tenant {0}) has no ticket.",
-        """
-        SELECT c.tenant_id, c.metric, c.cycle, c.ticket_id FROM sla_clocks c
-         WHERE c.started_at >= $1 AND NOT EXISTS (SELECT FROM tickets t
-                   WHERE t.tenant_id = c.tenant_id AND t.id = c.ticket_id)
-        """,
-    ),
-    LooseEnd(
-        "Segment {4} of clock {1}, cycle {2}, of ticket {3} (tenant {0}) has no clock.",
-        """
-        SELECT s.tenant_id, s.metric, s.cycle, s.ticket_id, s.number FROM sla_segments s
-         WHERE s.at >= $1 AND NOT EXISTS (SELECT FROM sla_clocks c
-                   WHERE c.tenant_id = s.tenant_id AND c.ticket_id = s.ticket_id
-                     AND c.metric = s.metric AND c.cycle = s.cycle)
-        """,
-    ),
-    LooseEnd(
-        "Ticket {1} (tenant {0}) shows {3} as the due time of {2}, but its clock says {4}.",
-        """
-        SELECT t.tenant_id, t.ticket_number, m.metric, m.due_at, c.due_at
-          FROM tickets t
-         CROSS JOIN LATERAL (VALUES ('first_response', t.first_response_due_at),
-                                    ('resolution', t.sla_due_date)) AS m (metric, due_at)
-          LEFT JOIN LATERAL (SELECT CASE
-                  WHEN c.state IN ('running', 'paused') OR (m.metric = 'first_response'
-                       AND t.first_response_at IS NOT NULL) THEN c.due_at END AS due_at
-                 FROM sla_clocks c
-                WHERE c.tenant_id = t.tenant_id AND c.ticket_id = t.id AND c.metric = m.metric
-                ORDER BY c.cycle DESC LIMIT 1) c ON true
-         WHERE t.updated_at >= $1 AND t.status IN ('open', 'in_progress', 'waiting')
-           AND m.due_at IS DISTINCT FROM c.due_at
-        """,
-    ),
-    LooseEnd(
-        "Ticket {1} (tenant {0}) is {2}, but its clock {3}, cycle {4}, is {5}.",
-        """
-        SELECT t.tenant_id, t.ticket_number, t.status, c.metric, c.cycle, c.state
-          FROM tickets t JOIN sla_clocks c ON c.tenant_id = t.tenant_id AND c.ticket_id = t.id
-         WHERE t.updated_at >= $1 AND t.status IN ('resolved', 'closed')
-           AND c.state IN ('running', 'paused')
-        """,
-    ),
-    LooseEnd(
-        "Clock {2}, cycle {3}, of ticket {1} (tenant {0}) is {4}, but waits to tell something.",
-        """
-        SELECT c.tenant_id, c.ticket_id, c.metric, c.cycle, c.state FROM sla_clocks c
-         WHERE c.next_fire_at >= $1 AND c.state IN ('fulfilled', 'cancelled')
-        """,
-    ),
-    LooseEnd(
-        "Clock {2}, cycle {3}, of ticket {1} (tenant {0}) has {4} segments, but {5} from {6} to {7}"
-        " are on record.",
-        """
-        SELECT t.tenant_id, t.ticket_number, c.metric, c.cycle, c.segments, s.count, s.first, s.last
-          FROM tickets t JOIN sla_clocks c ON c.tenant_id = t.tenant_id AND c.ticket_id = t.id
-         CROSS JOIN LATERAL (
-               SELECT count(*), min(number) AS first, max(number) AS last FROM sla_segments s
-                WHERE s.tenant_id = c.tenant_id AND s.ticket_id = c.ticket_id
-                  AND s.metric = c.metric AND s.cycle = c.cycle) s
-         WHERE t.updated_at >= $1 AND (s.count <> c.segments
-               OR (s.count > 0 AND (s.first, s.last) <> (1, s.count)))
-        """,
-    ),
-    LooseEnd(
-        "Clock {2}, cycle {3}, of ticket {1} (tenant {0}) names fact {4} as its breach, which is no"
-        " sla.breached of it.",
-        """
-        SELECT t.tenant_id, t.ticket_number, c.metric, c.cycle, c.breach_sequence
-          FROM tickets t JOIN sla_clocks c ON c.tenant_id = t.tenant_id AND c.ticket_id = t.id
-         WHERE t.updated_at >= $1 AND c.breach_sequence IS NOT NULL
-           AND NOT EXISTS (SELECT FROM ticket_facts f
-                   WHERE f.tenant_id = t.tenant_id AND f.subject_id = t.id
-                     AND f.sequence = c.breach_sequence AND f.ce_type = 'sla.breached'
-                     AND f.data::json ->> 'metric' = c.metric
-                     AND f.data::json ->> 'cycle' = c.cycle::text)
-        """,
-    ),
-    LooseEnd(
-        "Ticket {1} (tenant {0}) says {2} of being breached, but its clocks have {3} breaches.",
-        """
-        SELECT t.tenant_id, t.ticket_number, t.sla_breached, c.breaches
-          FROM tickets t CROSS JOIN LATERAL (
-               SELECT coalesce(sum(breaches), 0) AS breaches FROM sla_clocks c
-                WHERE c.tenant_id = t.tenant_id AND c.ticket_id = t.id) c
-         WHERE t.updated_at >= $1 AND t.sla_breached <> (c.breaches > 0)
-        """,
-    ),
-)
-"""What no foreign key checks, since we alone write these rows with their ticket (`db.tables`)."""
+REPLAYS: Final = "SELECT started_at, finished_at FROM replays"
 
 Stretches = Sequence[tuple[str, int, int, int]]
 """Topic, partition, first and last offset."""
 
 
 async def rulings(
-    connection: asyncpg.Connection,
-    keys: Sequence[tuple[str, str]],
-    stretches: Stretches,
-    since: datetime,
+    connection: asyncpg.Connection, keys: Sequence[tuple[str, str]], stretches: Stretches
 ) -> list[Any]:
     """The rows of these identities (tenant, request key), and those decided by these records."""
-    found: list[Any] = await connection.fetch(
-        RULINGS, *_columns(keys, 2), *_columns(stretches, 4), since
-    )
+    found: list[Any] = await connection.fetch(RULINGS, *_columns(keys, 2), *_columns(stretches, 4))
     return found
 
 
-async def letters(
-    connection: asyncpg.Connection, stretches: Stretches, since: datetime
-) -> list[Any]:
-    """The dead letters of these records, whole."""
-    found: list[Any] = await connection.fetch(LETTERS, *_columns(stretches, 4), since)
-    return found
+async def rejections(
+    connection: asyncpg.Connection, facts: Sequence[tuple[str, str]]
+) -> dict[str, datetime]:
+    """Which of these rejections (tenant, ce_id) are recorded, and when."""
+    rows = await connection.fetch(REJECTIONS, *_columns(facts, 2))
+    return {row[0]: row[1] for row in rows}
 
 
-async def parties(
-    connection: asyncpg.Connection, ids: Sequence[str]
+async def unknown_customers(
+    connection: asyncpg.Connection, tickets: Sequence[str]
 ) -> dict[tuple[str, str], datetime]:
-    """When these customers and partners were last changed: (party, id) to time."""
-    rows = await connection.fetch(PARTIES, ids)
-    return {(party, id_): updated_at for party, id_, updated_at in rows}
+    """By (tenant, ticket): when it was last not opened since its customer was not found.
+
+    tickets: those that would have been opened. Reads the whole table, for want of an index.
+    """
+    rows = await connection.fetch(UNKNOWN_CUSTOMERS, tickets)
+    return {(tenant, ticket): at for tenant, ticket, at in rows}
 
 
-async def facts(connection: asyncpg.Connection, since: datetime) -> AsyncIterator[Any]:
-    """Every fact that occurred since. Columns: FACTS."""
-    async for row in connection.cursor(FACTS, since, prefetch=5_000):
-        yield row
+async def letters(connection: asyncpg.Connection, stretches: Stretches) -> list[Any]:
+    """The dead letters of these records, whole."""
+    found: list[Any] = await connection.fetch(LETTERS, *_columns(stretches, 4))
+    return found
 
 
-async def loose_ends(connection: asyncpg.Connection, since: datetime) -> list[str]:
-    """A sentence for each row that points to nothing."""
-    sentences = []
-    for kind in LOOSE_ENDS:
-        rows = await connection.fetch(f"{kind.question} LIMIT {LOOSE_ENDS_SHOWN}", since)
-        sentences += [kind.sentence.format(*row) for row in rows]
-    return sentences
+async def parties(connection: asyncpg.Connection, ids: Sequence[str]) -> list[Any]:
+    """These customers and partners: party, id, tenant, and when it was last changed."""
+    found: list[Any] = await connection.fetch(PARTIES, ids)
+    return found
+
+
+async def facts(
+    connection: asyncpg.Connection, since: datetime, until: datetime
+) -> AsyncIterator[list[Any]]:
+    """Every fact that occurred then, some thousands at a time. Columns: FACTS."""
+    cursor = await connection.cursor(FACTS, since, until)
+    while rows := await cursor.fetch(FACTS_AT_ONCE):
+        yield rows
+
+
+async def existing(
+    connection: asyncpg.Connection, keys: Iterable[tuple[str, str, int]]
+) -> set[tuple[str, int]]:
+    """Which of these facts (tenant, ticket, sequence) there are: ticket and sequence."""
+    rows = await connection.fetch(EXISTING, *_columns(list(keys), 3))
+    return {(ticket, sequence) for ticket, sequence in rows}
+
+
+async def lost_positions(
+    connection: asyncpg.Connection, group_id: str, since: datetime, until: datetime
+) -> list[Any]:
+    """What the group reported then: topic, partition, its position, and where it went on."""
+    found: list[Any] = await connection.fetch(LOST, group_id, since, until)
+    return found
+
+
+async def replays(connection: asyncpg.Connection) -> list[Any]:
+    """When records were replayed: the beginnings and ends of all replays."""
+    found: list[Any] = await connection.fetch(REPLAYS)
+    return found
 
 
 def _columns(rows: Sequence[Sequence[object]], count: int) -> list[Sequence[object]]:

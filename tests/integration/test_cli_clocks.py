@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from consumer.audit import EVER, NEVER
 from db import inventory
 from db.connect import connect
+from db.loose_ends import loose_ends
 from tests.integration.command import Command
 from tests.integration.passed_time import age, fire
 from tests.integration.test_cli_requests import customer, request
-from tests.integration.test_inventory import EVER
 from tests.records import in_days
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -401,6 +402,6 @@ async def test_what_the_program_leaves_behind_has_no_loose_ends(database_url: st
     connection = await connect(database_url)
     try:
         await connection.execute(inventory.SNAPSHOT)
-        assert await inventory.loose_ends(connection, EVER) == []
+        assert await loose_ends(connection, EVER, NEVER) == []
     finally:
         await connection.close()

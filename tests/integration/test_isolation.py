@@ -104,6 +104,7 @@ MADE: Final = {
 OPERATORS: Final = {
     "clock_reading": "operators look at the clocks of all tenants, unless they name one",
     "inventory": AUDIT,
+    "loose_ends": AUDIT,
     "status": "figures for operators, of all tenants together",
     "dead_letter_reading": LETTERS,
     "letter_steps": LETTERS,

@@ -264,7 +264,7 @@ NAMES_OF_OURS = {
     },
     # A role's name comes from an operator; `quoted` makes an identifier of it.
     "db/grants.py": {"name", "what", "table", "policy", "role", "quoted(role)", "quoted(schema)"},
-    "db/inventory.py": {"kind.question"},
+    "db/loose_ends.py": {"kind.question"},
     "db/migrate.py": {"lock_milliseconds"},
     "db/parties.py": {"table.name", "values", "source"},
     "db/requests.py": {"values", "source", "len(rows)"},

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from db import inventory
+from consumer.audit import EVER, NEVER
+from db import inventory, loose_ends
 from db.connect import connect
 
 pytestmark = pytest.mark.integration
 
-EVER = datetime(1, 1, 1, tzinfo=UTC)
 TICKET = "11111111-1111-5111-8111-111111111111"
 KEY = "22222222-2222-5222-8222-222222222222"
 
@@ -93,6 +93,21 @@ PLANTED = {
     "Outbox row 7 announces 1 facts and 0 dead letters, but there are 0 and 0.": (OUTBOX,),
 }
 
+CUSTOMER = "33333333-3333-4333-8333-333333333333"
+OF_SOUTH = """
+ALTER TABLE tickets DROP CONSTRAINT fk_tickets_{0}s;
+INSERT INTO {0}s (id, tenant_id, status, updated_at)
+VALUES ('33333333-3333-4333-8333-333333333333', 'south', 'active', now());
+UPDATE tickets SET {0}_id = '33333333-3333-4333-8333-333333333333'
+"""
+PLANTED |= {
+    f"Ticket TCK-1 (tenant north) is for {party} {CUSTOMER}, who is one of tenant south.": (
+        *WHOLE,
+        OF_SOUTH.format(party),
+    )
+    for party in ("customer", "partner")
+}
+
 CLOCKED = (*WHOLE, CLOCK, DATED)
 _OF_CLOCK = "Clock resolution, cycle 1, of ticket TCK-1 (tenant north)"
 PLANTED |= {
@@ -145,11 +160,11 @@ PLANTED |= {
 }
 
 
-async def told(url: str, since: datetime = EVER) -> list[str]:
+async def told(url: str, since: datetime = EVER, until: datetime = NEVER) -> list[str]:
     connection = await connect(url)
     try:
         await connection.execute(inventory.SNAPSHOT)
-        return await inventory.loose_ends(connection, since)
+        return await loose_ends.loose_ends(connection, since, until)
     finally:
         await connection.close()
 
@@ -176,13 +191,16 @@ async def test_a_whole_ticket_has_none(database_url: str) -> None:
     assert await told(database_url) == []
 
 
-async def test_what_is_older_than_the_window_is_not_looked_at(database_url: str) -> None:
+async def test_what_is_outside_of_the_window_is_not_looked_at(database_url: str) -> None:
     await plant(database_url, MESSAGE, PARKED, HELD, OUTBOX)
-    assert await told(database_url, datetime.now(UTC) + timedelta(hours=1)) == []
+    hour = timedelta(hours=1)
+    assert await told(database_url, since=datetime.now(UTC) + hour) == []
+    assert await told(database_url, until=datetime.now(UTC) - hour) == []
+    assert len(await told(database_url, datetime.now(UTC) - hour, datetime.now(UTC) + hour)) == 4
 
 
 def test_every_kind_is_planted() -> None:
-    kinds = {kind.sentence: re.compile(_pattern(kind.sentence)) for kind in inventory.LOOSE_ENDS}
+    kinds = {kind.sentence: re.compile(_pattern(kind.sentence)) for kind in loose_ends.LOOSE_ENDS}
     planted = {
         kind for kind, form in kinds.items() for sentence in PLANTED if form.fullmatch(sentence)
     }
