@@ -1,4 +1,4 @@
-"""Dead letters as people look for them: newest first, by cause, by request, or one in full."""
+"""Dead letters as people look for them: by cause, by request, or one in full."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +11,6 @@ topic, partition, "offset", record_timestamp, tenant_id, request_id, error_class
 error_path, attempts, failed_at, state, publish_error, outbox_id IS NOT NULL AND EXISTS (
   SELECT FROM outbox o WHERE o.id = outbox_id) AS is_waiting
 """
-
-NEWEST: Final = f"""
-SELECT {SUMMARY} FROM dead_letters
- WHERE failed_at >= coalesce($1::timestamptz, '-infinity'::timestamptz)
-   AND ($2::text IS NULL OR topic = $2) AND ($3::text IS NULL OR tenant_id = $3)
-   AND ($4::text IS NULL OR error_class = $4) AND ($5::text IS NULL OR state = $5)
- ORDER BY failed_at DESC, topic, partition, "offset" LIMIT $6
-"""  # noqa: S608  constants of ours
 
 BY_RECORD: Final = f"""
 SELECT {SUMMARY} FROM dead_letters WHERE topic = $1 AND partition = $2 AND "offset" = $3
@@ -84,21 +76,6 @@ class Cause:
     error_class: str
     count: int
     last_at: datetime
-
-
-async def newest(
-    connection: asyncpg.Connection,
-    *,
-    since: datetime | None = None,
-    topic: str | None = None,
-    tenant_id: str | None = None,
-    error_class: str | None = None,
-    state: str | None = None,
-    limit: int,
-) -> list[Summary]:
-    """The newest dead letters that fit everything named."""
-    rows = await connection.fetch(NEWEST, since, topic, tenant_id, error_class, state, limit)
-    return [Summary(**row) for row in rows]
 
 
 async def by_record(

@@ -1,6 +1,7 @@
 """What people did about dead letters: their rows locked, their states, and who did it when."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -37,6 +38,27 @@ SELECT $1, $2, $3, $4, 1 + coalesce(max(number), 0), clock_timestamp(), $5, $6, 
  WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND record_timestamp = $4
 """
 
+OF_LETTER: Final = """
+SELECT number, at, actor, state, outcome, reason, value FROM dead_letter_steps
+ WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND record_timestamp = $4 ORDER BY number
+"""
+
+LAST: Final = """
+SELECT s.topic, s.partition, s."offset", s.record_timestamp, s.at, s.actor
+  FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[])
+       AS r (topic, partition, "offset", record_timestamp)
+ CROSS JOIN LATERAL (SELECT * FROM dead_letter_steps f
+    WHERE f.topic = r.topic AND f.partition = r.partition AND f."offset" = r."offset"
+      AND f.record_timestamp = r.record_timestamp ORDER BY f.number DESC LIMIT 1) s
+"""
+
+PARKED: Final = """
+SELECT FROM dead_letters
+ WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND record_timestamp = $4
+   AND outcome = 'parked' AND state IN ('redriven', 'resolved_by_replay')
+   FOR UPDATE
+"""
+
 Letter = tuple[str, int, int, int]
 """Topic, partition, offset, timestamp."""
 
@@ -52,6 +74,18 @@ class Step(NamedTuple):
     outcome: str | None = None
     reason: str | None = None
     value: bytes | None = None
+
+
+class Taken(NamedTuple):
+    """A step as it was taken."""
+
+    number: int
+    at: datetime
+    actor: str
+    state: str
+    outcome: str | None
+    reason: str | None
+    value: bytes | None
 
 
 async def lock(connection: asyncpg.Connection, letters: Sequence[Letter]) -> list[asyncpg.Record]:
@@ -81,3 +115,27 @@ async def take(connection: asyncpg.Connection, steps: Sequence[Step], actor: str
             for step in steps
         ],
     )
+
+
+async def taken(connection: asyncpg.Connection, letter: Letter) -> list[Taken]:
+    """Everything that was done about a letter, in its order."""
+    return [Taken(*row) for row in await connection.fetch(OF_LETTER, *letter)]
+
+
+async def last_taken(
+    connection: asyncpg.Connection, letters: Sequence[Letter]
+) -> dict[Letter, tuple[datetime, str]]:
+    """When somebody last did something about these letters, and who."""
+    if not letters:
+        return {}
+    rows = await connection.fetch(LAST, *zip(*letters, strict=True))
+    return {(row[0], row[1], row[2], row[3]): (row[4], row[5]) for row in rows}
+
+
+async def lock_parked(connection: asyncpg.Connection, letters: Sequence[Letter]) -> list[Letter]:
+    """Lock those of these letters that live on as parked requests, in key order."""
+    return [
+        letter
+        for letter in sorted(letters)
+        if await connection.fetchrow(PARKED, *letter) is not None
+    ]

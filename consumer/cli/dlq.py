@@ -1,68 +1,30 @@
-"""`ticketing dlq`: records that could not be handled, and why."""
+"""`ticketing dlq`: records that could not be handled, why, and what is done about them."""
 
 import asyncio
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Final
 
+import asyncpg
 import typer
 
-from consumer.cli.failures import WRONG_USE, CommandFailed, reading
-from consumer.cli.letter_page import letter_json, print_letter, print_letters, summary_json
-from consumer.cli.moments import TIME_FORM, UnusableTime, parse_time
-from consumer.cli.output import Json, Limit, Tenant, print_json, say
+from consumer.cli.dlq_discard import discard
+from consumer.cli.dlq_list import list_letters
+from consumer.cli.dlq_redrive import redrive
+from consumer.cli.failures import reading
+from consumer.cli.letter_choice import find
+from consumer.cli.letter_page import Page, letter_json, print_letter
+from consumer.cli.output import Json, print_json, say
 from consumer.cli.place import PLACE_FORM, Place, parse_place
+from consumer.letter_identity import Addressed, addressed_by, identity_of
 from consumer.settings import Settings, load_settings
-from db import dead_letter_reading as dead_letters
-from db.dead_letter_reading import Kept, Summary
+from consumer.subscription import Subscription
+from db import dead_letter_reading, letter_steps, ticket_changes
+from db.dead_letter_reading import Summary
+from db.ticket_changes import LaterChange
+from handlers.entries import read
+from handlers.record import StoredRecord, headers_of
 
 ABOUT: Final = "Look at dead letters: records that could not be handled."
-
-
-class State(StrEnum):
-    """What has been done about a dead letter."""
-
-    DEAD = "dead"
-    REDRIVEN = "redriven"
-    FAILED_AGAIN = "failed_again"
-    DISCARDED = "discarded"
-    RESOLVED_BY_REPLAY = "resolved_by_replay"
-
-
-def list_letters(
-    *,
-    topic: Annotated[str | None, typer.Option(metavar="NAME", help="Read from this topic.")] = None,
-    error: Annotated[
-        str | None, typer.Option(metavar="CLASS", help="Of this cause, such as InvalidRecord.")
-    ] = None,
-    state: Annotated[State | None, typer.Option(help="In this state.")] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help=f"{TIME_FORM}.")] = None,
-    tenant: Tenant = None,
-    limit: Limit = 20,
-    as_json: Json = False,
-) -> None:
-    """List the newest dead letters that fit everything named."""
-
-    async def look() -> tuple[datetime, list[Summary]]:
-        async with reading(load_settings()) as connection:
-            now = await connection.fetchval("SELECT now()")
-            return now, await dead_letters.newest(
-                connection,
-                since=None if since is None else _time(since, now),
-                topic=topic,
-                tenant_id=tenant,
-                error_class=error,
-                state=state,
-                limit=limit,
-            )
-
-    now, found = asyncio.run(look())
-    if as_json:
-        print_json([summary_json(letter) for letter in found])
-    elif found:
-        print_letters(found, now)
-    else:
-        say("No dead letter fits.")
 
 
 def show(
@@ -70,36 +32,64 @@ def show(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show a dead letter: what was wrong, and the record with the failing place marked."""
+    """Show a dead letter: what was wrong, what was done about it, and the failing place marked."""
     settings = load_settings()
-    now, found = asyncio.run(_find(settings, parse_place(id_)))
+    now, pages = asyncio.run(_pages(settings, parse_place(id_)))
     if as_json:
-        print_json([letter_json(letter, kept) for letter, kept in found])
+        print_json([letter_json(page) for page in pages])
         return
-    for letter, kept in found:
-        print_letter(letter, kept, now)
+    for number, page in enumerate(pages):
+        if number:
+            say()
+        print_letter(page, now)
 
 
 COMMANDS: Final = (
-    (list_letters, "list", "Example: ticketing dlq list --since 24h --tenant acme"),
+    (list_letters, "list", "Example: ticketing dlq list --since 24h --tenant acme --summary"),
     (show, "show", "Example: ticketing dlq show ticket.requested:0:42"),
+    (
+        redrive,
+        "redrive",
+        "Example: ticketing dlq redrive --error WrongValue --set priority=high --dry-run",
+    ),
+    (
+        discard,
+        "discard",
+        'Example: ticketing dlq discard ticket.requested:0:42 --reason "a test by the portal team"',
+    ),
 )
 
 
-async def _find(settings: Settings, place: Place) -> tuple[datetime, list[tuple[Summary, Kept]]]:
-    """The topic may be named with or without the prefix."""
+async def _pages(settings: Settings, place: Place) -> tuple[datetime, list[Page]]:
     async with reading(settings) as connection:
         now = await connection.fetchval("SELECT now()")
-        for topic in (place.topic, settings.topic_prefix + place.topic):
-            found = await dead_letters.by_record(connection, topic, place.partition, place.offset)
-            if found:
-                kept = [await dead_letters.record(connection, letter) for letter in found]
-                return now, list(zip(found, kept, strict=True))
-    raise CommandFailed(f"There is no dead letter {place}.")
+        found = await find(connection, settings, place)
+        return now, [await _page(connection, settings, letter) for letter in found]
 
 
-def _time(text: str, now: datetime) -> datetime:
-    try:
-        return parse_time(text, now)
-    except UnusableTime as error:
-        raise CommandFailed(f"--since: {error}", WRONG_USE) from None
+async def _page(connection: asyncpg.Connection, settings: Settings, letter: Summary) -> Page:
+    kept = await dead_letter_reading.record(connection, letter)
+    place = (letter.topic, letter.partition, letter.offset, letter.record_timestamp)
+    steps = await letter_steps.taken(connection, place)
+    role = Subscription(settings).role_of(letter.topic)
+    if role is None:
+        return Page(letter, kept, steps, None, None)
+    headers = headers_of([name for name, _ in kept.headers], [each for _, each in kept.headers])
+    record = StoredRecord(*place, kept.key, kept.value, headers)
+    entry = read(record, role, settings.max_record_bytes)
+    identity = identity_of(record, entry, role, letter.request_id)
+    addressed = addressed_by(record, entry, role)
+    later = None if addressed is None else await _later(connection, addressed, letter.failed_at)
+    return Page(letter, kept, steps, identity, later)
+
+
+async def _later(
+    connection: asyncpg.Connection, addressed: Addressed, since: datetime
+) -> list[LaterChange]:
+    ticket_id = addressed.ticket_id
+    if ticket_id is None:
+        number = addressed.ticket_number or ""
+        ticket_id = await ticket_changes.id_of(connection, addressed.tenant_id, number)
+    if ticket_id is None:
+        return []
+    return await ticket_changes.later(connection, [(addressed.tenant_id, ticket_id, since)])

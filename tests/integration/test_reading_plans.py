@@ -8,8 +8,18 @@ import asyncpg
 import pytest
 
 from consumer.cli.failures import READ
-from db import clock_reading, dead_letter_reading, request_reading, status, ticket_reading
+from db import (
+    clock_reading,
+    dead_letter_reading,
+    letter_search,
+    letter_steps,
+    request_reading,
+    status,
+    ticket_changes,
+    ticket_reading,
+)
 from db.connect import connect
+from db.letter_search import Filter
 from devstack.databases import create_database, drop_database
 
 FILL = """
@@ -51,6 +61,11 @@ INSERT INTO lost_positions SELECT 'g' || n % 100, 't', 0, n, 0, now()
 OPEN = ["open", "waiting"]
 SOON = datetime(2026, 11, 25, tzinfo=UTC)
 UUID = "00000000-0000-4000-8000-000000000000"
+LETTER = ("t", 0, 7, 0)
+PICKY = Filter(
+    *(SOON - timedelta(days=9), SOON, ["t", "p.t"], "tenant1", "portal", "NotJson", b"key", "X"),
+    states=["dead", "failed_again"],
+)
 
 QUESTIONS: dict[str, tuple[str, list[object]]] = {
     "ticket by number": (ticket_reading.BY_NUMBER, [None, "TCK-0"]),
@@ -66,11 +81,24 @@ QUESTIONS: dict[str, tuple[str, list[object]]] = {
     "tenants": (request_reading.TENANTS, []),
     "requests by key": (request_reading.BY_KEYS, [["tenant1"], [UUID]]),
     "requests by record": (request_reading.BY_RECORD, ["t", 0, 7]),
-    "dead letters": (dead_letter_reading.NEWEST, [None, None, None, None, None, 20]),
-    "dead letters of a tenant": (
-        dead_letter_reading.NEWEST,
-        [None, "t", "tenant1", "NotJson", "dead", 20],
+    "dead letters": (letter_search.NEWEST, [*Filter().arguments, 20]),
+    "dead letters that fit a filter": (letter_search.NEWEST, [*PICKY.arguments, 20]),
+    "kinds of dead letters": (letter_search.ALIKE, [*Filter().arguments, 20]),
+    "kinds of dead letters that fit": (letter_search.ALIKE, [*PICKY.arguments, 20]),
+    "how many dead letters fit": (letter_search.COUNT, [*PICKY.arguments]),
+    "the first dead letters in turn": (
+        letter_search.NEXT,
+        [*PICKY.arguments, *(None,) * 5, 20],
     ),
+    "the next dead letters in turn": (letter_search.NEXT, [*PICKY.arguments, SOON, *LETTER, 20]),
+    "dead letters by name": (letter_search.NAMED, [[each] for each in LETTER]),
+    "what was done about a letter": (letter_steps.OF_LETTER, [*LETTER]),
+    "what was last done about letters": (letter_steps.LAST, [[each] for each in LETTER]),
+    "what actors did to tickets since": (
+        ticket_changes.LATER,
+        [["tenant1"], [UUID], [SOON], 20],
+    ),
+    "the id of a ticket": (ticket_changes.ID_OF, ["tenant1", "TCK-0"]),
     "dead letters by record": (dead_letter_reading.BY_RECORD, ["t", 0, 7]),
     "dead letters by request": (dead_letter_reading.BY_REQUEST, ["r7", None]),
     "a dead letter's record": (dead_letter_reading.RECORD, ["t", 0, 7, 0]),
@@ -114,6 +142,19 @@ async def test_a_question_reads_through_an_index(
         await filled.execute("ROLLBACK")
     plan = "\n".join(row[0] for row in rows)
     assert re.findall(r"Seq Scan on (?!outbox|held_facts|parked_requests)\w+", plan) == [], plan
+
+
+async def test_a_window_of_dead_letters_is_read_off_its_index(filled: asyncpg.Connection) -> None:
+    """Whatever the rest of the filter says, and with the planner free to choose."""
+    await filled.execute("ANALYZE")
+    window = Filter(datetime.now(UTC) - timedelta(hours=2), text="x", error_class="NotJson")
+    for question, arguments in (
+        (letter_search.NEWEST, [*window.arguments, 20]),
+        (letter_search.ALIKE, [*window.arguments, 20]),
+        (letter_search.NEXT, [*window.arguments, *(None,) * 5, 20]),
+    ):
+        plan = "\n".join(row[0] for row in await filled.fetch(f"EXPLAIN {question}", *arguments))
+        assert "ix_dead_letters_failed_at" in plan, plan
 
 
 async def test_the_state_of_the_whole_reads_no_large_table(filled: asyncpg.Connection) -> None:
