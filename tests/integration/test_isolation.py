@@ -105,6 +105,8 @@ OPERATORS: Final = {
     "clock_reading": "operators look at the clocks of all tenants, unless they name one",
     "inventory": AUDIT,
     "loose_ends": AUDIT,
+    "past_facts": "operators send the facts of all tenants again, unless they name one",
+    "held_release": "operators let go what is held of all tenants, unless they name one",
     "status": "figures for operators, of all tenants together",
     "dead_letter_reading": LETTERS,
     "letter_steps": LETTERS,
