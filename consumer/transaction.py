@@ -23,7 +23,7 @@ async def lent(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         try:
             yield connection
         except Exception as error:
-            if sqlstate(error) == READ_ONLY:
+            if sqlstate(error) == READ_ONLY and not is_gone(connection):
                 connection.terminate()
             raise
 
@@ -42,11 +42,23 @@ async def transaction(
         try:
             yield connection
         except BaseException:
-            if not connection.is_closed():
+            if not is_gone(connection):
                 await connection.execute("ROLLBACK")
             raise
         if await connection.execute("COMMIT") != "COMMIT":
             raise NotCommitted
+
+
+def is_gone(connection: asyncpg.Connection) -> bool:
+    """Whether it has ended, be it that the pool has already taken it back for that.
+
+    The pool's does not even say so then: it raises, in place of what its user was about to raise.
+    Where that was a cancellation, nobody would have been told to stop.
+    """
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 class NotCommitted(Unworkable):

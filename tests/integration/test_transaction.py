@@ -1,5 +1,6 @@
 """Connections that the pool had better not keep."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -47,3 +48,29 @@ async def test_any_other_error_costs_no_connection(pool: asyncpg.Pool) -> None:
             await connection.execute("DELETE FROM nothing")
     async with lent(pool) as connection:
         assert connection.get_server_pid() == before
+
+
+async def test_a_connection_that_ended_meanwhile_hides_no_cancellation(
+    pool: asyncpg.Pool, database_url: str
+) -> None:
+    """The server ends it, perhaps because we stood still; the pool takes it back at once."""
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        async with transaction(pool) as connection:
+            inner = connection._con  # noqa: SLF001  what the pool has lent: who is told of its end
+            inner.add_termination_listener(lambda _: ended.set())
+            await end(database_url, connection.get_server_pid())
+            await asyncio.Event().wait()
+
+    working = asyncio.create_task(work())
+    await ended.wait()
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
+
+
+async def end(database_url: str, pid: int) -> None:
+    other = await asyncpg.connect(database_url)
+    await other.execute("SELECT pg_terminate_backend($1)", pid)
+    await other.close()

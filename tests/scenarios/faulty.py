@@ -12,12 +12,13 @@ Nothing in the product knows of it: what `compose` is given is wrapped. A fault 
     error 40001 connection.execute #2        PostgreSQL answers the second call with this SQLSTATE
     error 53100 connection.execute #*        and here each call, until it is healed
     block before connection.execute ~this    the event loop stands still until it is let go
+    hang consumer.getmany #3                 the call never returns, and all else goes on
 
 connection: any of the pool's; consumer and producer: aiokafka's. `--client` gives a constant of
 `consumer.clients` another value, where a scenario can't wait for the real one.
 
 With `--obey` it listens on standard input: a line there is one more fault, an empty one heals all.
-A loop that stands still goes on with the next line.
+A loop that stands still goes on with the next line. `--patience` is the watchdog's, in seconds.
 """
 
 import argparse
@@ -29,26 +30,31 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from typing import Any
 
 import asyncpg
+import structlog
 import uvloop
 from aiokafka.errors import KafkaConnectionError
 
-from consumer import clients
+from consumer import clients, compose, progress, watchdog
 from consumer.compose import Outside, run
 from consumer.http_server import listen
 from consumer.logs import set_up_logs
 from consumer.roles import ALL_ROLES, Role
 from consumer.settings import load_settings
+from consumer.watchdog import Watchdog
 
 SENTENCE = re.compile(
-    r"(?P<action>kill|stop|lose|poison|conflict|block|error (?P<code>\w{5}))"
+    r"(?P<action>kill|stop|lose|poison|conflict|block|hang|error (?P<code>\w{5}))"
     r"(?: (?P<when>before|after))? (?P<call>\w+\.\w+)"
     r"(?: ~(?P<text>[^#]+?))?(?: #(?P<number>\d+|\*))?"
 )
 EACH = 0
+
+log = structlog.get_logger()
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
@@ -72,7 +78,7 @@ class Fault:
         which = EACH if number == "*" else int(number or 1)
         return cls(action.split()[0], code or "", when or "before", call, text or "", which)
 
-    def strike(self) -> None:
+    async def strike(self) -> None:
         self.seen += 1
         if self.action == "poison":
             raise asyncpg.CharacterNotInRepertoireError("a value that the database can't hold")
@@ -89,6 +95,9 @@ class Fault:
                 raise asyncpg.PostgresError.new({"C": self.code, "M": "a fault of a scenario"})
             case "block":
                 next_line()
+            case "hang":
+                log.info("fault.struck", fault="hang")
+                await asyncio.Event().wait()
             case _:
                 os.kill(os.getpid(), SIGNALS[self.action])
 
@@ -111,14 +120,15 @@ class Faults:
             case line:
                 self.planned.append(Fault.parse(line.rstrip("\n")))
 
-    def strike(self, when: str, call: str, said: str) -> None:
+    async def strike(self, when: str, call: str, said: str) -> None:
         for fault in self.planned:
             if (fault.when, fault.call) == (when, call) and fault.text in said:
-                fault.strike()
+                await fault.strike()
 
 
 def next_line() -> str:
     """Of standard input, and nothing of what comes after it; empty at the end."""
+    os.set_blocking(0, True)  # the loop, which asks whether there is one, has undone it
     return FileIO(0, closefd=False).readline().decode()
 
 
@@ -140,9 +150,9 @@ class Watched:
 def _watched(call: str, function: Callable[..., Any], faults: Faults) -> Callable[..., Any]:
     async def watched(*arguments: object, **named: object) -> object:
         said = " ".join(map(_text, (*arguments, *named.values())))
-        faults.strike("before", call, said)
+        await faults.strike("before", call, said)
         answer = await function(*arguments, **named)
-        faults.strike("after", call, said)
+        await faults.strike("after", call, said)
         return answer
 
     return watched
@@ -184,6 +194,7 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--role", action="append", default=[])
     parser.add_argument("--client", action="append", default=[], metavar="CONSTANT=NUMBER")
     parser.add_argument("--obey", action="store_true")
+    parser.add_argument("--patience", type=float)
     return parser.parse_args(words)
 
 
@@ -192,6 +203,9 @@ def serve(given: argparse.Namespace) -> int:
     for name, number in (words.split("=") for words in given.client):
         assert hasattr(clients, name)
         setattr(clients, name, int(number))
+    if given.patience is not None:
+        watchdog.PERIOD_SECONDS = progress.PERIOD_SECONDS = given.patience / 10
+        compose.Watchdog = partial(Watchdog, patience_seconds=given.patience)  # type: ignore[attr-defined, assignment]
     settings = load_settings()
     set_up_logs(settings)
     roles = frozenset(Role(name) for name in given.role) or ALL_ROLES
