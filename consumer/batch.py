@@ -27,12 +27,14 @@ class Batches:
         writes: Writes,
         setting: Callable[[], Setting],
         on_parties: Callable[[], None],
+        on_settled: Callable[[Sequence[Handled]], None] = lambda _: None,
     ) -> None:
         self._dependencies = dependencies
         self._telling = telling
         self._writes = writes
         self._setting = setting
         self._on_parties = on_parties
+        self._on_settled = on_settled
         self._bisector: Bisector[Entry, Handled] = Bisector(
             self._write, self._bury, telling.split, is_progress
         )
@@ -47,6 +49,7 @@ class Batches:
             "database", self._bisector.settle, entries
         )
         self._telling.tell(len(entries), handled, perf_counter() - started)
+        self._on_settled(handled)
 
     async def _write(self, entries: Sequence[Entry], someone_was_first: bool) -> Handled:  # noqa: FBT001
         setting = self._setting()

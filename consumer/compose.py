@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +14,7 @@ import structlog
 
 from consumer import clients
 from consumer.batch import Batches
+from consumer.ceiling import Ceiling
 from consumer.dependencies import Dependencies
 from consumer.handover import Handover
 from consumer.health import Health
@@ -23,10 +24,11 @@ from consumer.lost_positions import LostPositions
 from consumer.memory import collect_rarely
 from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
+from consumer.pauses import Pauses
 from consumer.policy_watch import PolicyWatch
 from consumer.probes import KafkaProbe, probed
 from consumer.progress import IntakeProgress, RelayProgress
-from consumer.readiness import Readiness
+from consumer.readiness import MissingTopics, Readiness
 from consumer.relay import Relay
 from consumer.roles import ALL_ROLES, Role
 from consumer.rules import batch_setting
@@ -40,7 +42,7 @@ from consumer.watchdog import Watchdog, loop_watched
 from consumer.writes import Writes
 from db.connect import connect, open_pool
 from db.grants import may_copy as may_copy_as
-from handlers.batch import Setting
+from handlers.batch import Handled, Setting
 from handlers.entries import read_parked
 
 log = structlog.get_logger()
@@ -92,7 +94,11 @@ async def run(
         stack.enter_context(loop_watched(metrics))
         if listener is not None:
             await stack.enter_async_context(serving(listener, health.pages()))
-        kafka = KafkaProbe(partial(clients.admin, settings))
+        missing = MissingTopics(Subscription(settings), health)
+        kafka = KafkaProbe(
+            partial(clients.admin, settings),
+            missing.note if Role.CONSUMER in roles else lambda _: None,
+        )
         await stack.enter_async_context(probed("kafka", kafka, dependencies))
         opening: asyncio.Future[Any] = asyncio.ensure_future(
             dependencies.retrying("database", outside.pool, settings)
@@ -150,6 +156,7 @@ class Machine:
     ) -> None:
         self._dependencies = dependencies
         self._pool = pool
+        self._holder = f"{socket.gethostname()}:{os.getpid()}"
         wakeups, handover = Wakeups(), Handover()
         watch = PolicyWatch(metrics)
         writes = Writes(pool, wakeups, handover, on_commit=watch.note)
@@ -159,6 +166,7 @@ class Machine:
         self.consumer: Any = None
         self.intake: Intake | None = None
         self.party_progress: PartyProgress | None = None
+        self.pauses: Pauses | None = None
         self.relay: Relay | None = None
         self.timers: Timers | None = None
         if Role.TIMERS in roles:
@@ -185,7 +193,7 @@ class Machine:
                 metrics,
                 handover=handover,
                 topic_prefix=settings.topic_prefix,
-                holder=f"{socket.gethostname()}:{os.getpid()}",
+                holder=self._holder,
                 connect=None if pooler else partial(outside.connect, settings),
             )
 
@@ -201,8 +209,11 @@ class Machine:
         setting: Setting,
     ) -> Intake:
         self.consumer = consumer = outside.consumer(settings, settings.group_id)
-        progress = PartyProgress(consumer, subscription, pool, self._dependencies)
-        self.party_progress = progress
+        pauses, on_settled = self._make_pauses(settings, subscription, pool, metrics)
+        progress = PartyProgress(
+            consumer, subscription, pool, self._dependencies, is_paused=pauses.is_paused
+        )
+        self.pauses, self.party_progress = pauses, progress
 
         def on_parties() -> None:
             progress.nudge()
@@ -215,6 +226,7 @@ class Machine:
             writes=writes,
             setting=lambda: replace(setting, party_ends=progress.ends),
             on_parties=on_parties,
+            on_settled=on_settled,
         )
         return Intake(
             consumer=consumer,
@@ -222,12 +234,33 @@ class Machine:
             batches=batches,
             party_progress=progress,
             lost_positions=LostPositions(pool, self._dependencies, metrics, settings.group_id),
+            pauses=pauses,
             dependencies=self._dependencies,
             metrics=metrics,
             batch_records=settings.batch_records,
             batches_in_flight=BATCHES_IN_FLIGHT,
             max_record_bytes=settings.max_record_bytes,
         )
+
+    def _make_pauses(
+        self,
+        settings: Settings,
+        subscription: Subscription,
+        pool: Any,  # noqa: ANN401  asyncpg's pool, or one that wraps it
+        metrics: Metrics,
+    ) -> tuple[Pauses, Callable[[Sequence[Handled]], None]]:
+        """What is paused, and what is to be told of each batch: the ceiling pauses too."""
+        make = partial(Pauses, pool, subscription, self._dependencies, metrics, holder=self._holder)
+        if settings.dlq_max_ratio is None:
+            return make(), lambda _: None
+        ceiling = Ceiling(settings.dlq_max_ratio, settings.dlq_window_seconds)
+        pauses = make(on_end=ceiling.forget)
+
+        def on_settled(handled: Sequence[Handled]) -> None:
+            for topic, reason in ceiling.note(handled):
+                pauses.impose(topic, reason)
+
+        return pauses, on_settled
 
     async def run(self, shutdown: Shutdown, watchdog: Watchdog, health: Health) -> None:
         """Work until told to stop, then finish in order: intake, timers, relay.
@@ -246,9 +279,17 @@ class Machine:
             if self.intake is not None and self.party_progress is not None:
                 intake = group.create_task(self.intake.run(), name="intake")
                 lag = Readiness(self.intake, self.party_progress, health)
-                pulse = watchdog.pulse("the intake")
-                progress = IntakeProgress(self.consumer, self.intake, pulse)
                 looking.append(group.create_task(lag.run(), name="lag"))
+            if self.intake is not None and self.pauses is not None:
+                health.show_pauses(self.pauses.known)
+                progress = IntakeProgress(
+                    self.consumer,
+                    self.intake,
+                    watchdog.pulse("the intake"),
+                    is_paused=self.pauses.is_paused,
+                    note=self.intake.lag.note,
+                )
+                looking.append(group.create_task(self.pauses.run(), name="pauses"))
                 looking.append(group.create_task(progress.run(), name="intake.progress"))
             tasks = [task for task in (intake, relay, timers, *looking) if task is not None]
             for task in tasks:

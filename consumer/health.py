@@ -1,5 +1,6 @@
 """The three pages: /livez is about this process alone, /readyz about what it needs, /metrics."""
 
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -8,6 +9,7 @@ from consumer.dependencies import Dependencies
 from consumer.http_server import Page, Pages, json_page
 from consumer.metrics import Metrics
 from consumer.watchdog import Watchdog
+from db.pauses import Pause
 
 
 class Health:
@@ -18,6 +20,15 @@ class Health:
         self._watchdog = watchdog
         self._metrics = metrics
         self._unready: dict[str, str] = {}
+        self._pauses: Callable[[], Sequence[Pause]] = tuple
+
+    def show_pauses(self, pauses: Callable[[], Sequence[Pause]]) -> None:
+        """Have /readyz list them.
+
+        A pause by people is theirs to end, and no deployment waits for it; one by the ceiling says
+        that something is wrong.
+        """
+        self._pauses = pauses
 
     def unready(self, name: str, reason: str) -> None:
         """Say why `name` is not ready, such as "customer topics: 120 records left"."""
@@ -38,7 +49,10 @@ class Health:
             for name, state in self._dependencies.states.items()
             if not state.is_up
         ]
-        return self._watchdog.problems() + absent + list(self._unready.values())
+        over = [
+            f"{each.topic} is paused: {each.reason}" for each in self._pauses() if each.is_ceiling
+        ]
+        return self._watchdog.problems() + absent + list(self._unready.values()) + over
 
     async def _livez(self) -> Page:
         problems = self._watchdog.problems()
@@ -52,8 +66,23 @@ class Health:
         }
         return json_page(
             not problems,
-            {"ready": not problems, "problems": problems, "dependencies": dependencies},
+            {
+                "ready": not problems,
+                "problems": problems,
+                "dependencies": dependencies,
+                "paused": [_shown(each) for each in self._pauses()],
+            },
         )
 
     async def _metrics_page(self) -> Page:
         return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, self._metrics.rendered())
+
+
+def _shown(pause: Pause) -> dict[str, object]:
+    return {
+        "topic": pause.topic,
+        "reason": pause.reason,
+        "since": pause.paused_at,
+        "by": pause.paused_by,
+        "is_ceiling": pause.is_ceiling,
+    }

@@ -11,11 +11,14 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 from consumer import clock
 from consumer.batch import Batches
 from consumer.dependencies import Dependencies
+from consumer.flow import Flow
+from consumer.lag import Lag
 from consumer.lanes import Batch, Lanes, Waiting
 from consumer.lost_positions import LostPositions
 from consumer.metrics import Metrics
 from consumer.offsets import Offsets
 from consumer.party_progress import PartyProgress
+from consumer.pauses import Pauses
 from consumer.portions import FETCH_RECORDS, how_many_next, portions
 from consumer.positions import Positions
 from consumer.subscription import Subscription
@@ -51,6 +54,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         batches: Batches,
         party_progress: PartyProgress,
         lost_positions: LostPositions,
+        pauses: Pauses,
         dependencies: Dependencies,
         metrics: Metrics,
         batch_records: int,
@@ -61,6 +65,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         self._subscription = subscription
         self._batches = batches
         self._party_progress = party_progress
+        self._pauses = pauses
         self._dependencies = dependencies
         self._metrics = metrics
         self._batch_records = batch_records
@@ -70,13 +75,15 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         self._offsets = Offsets(consumer, dependencies)
         self.lanes = Lanes()
         self._positions = Positions(consumer, self.lanes, lost_positions, dependencies)
-        self._in_hand: dict[TopicPartition, int] = {}
+        self._flow = Flow(consumer, self.lanes, pauses)
+        self.lag = Lag(consumer, self.lanes, pauses, metrics)
         self._in_flight: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._draining = False
         self._stopping = asyncio.Event()
+        pauses.whenever_changed(self._obey_pauses)
 
     async def run(self) -> None:
         """Read until told to stop; then finish what is begun, commit offsets, leave the group."""
@@ -136,16 +143,14 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
     def _oldest(self, partition: TopicPartition) -> int | None:
         """The offset of the first record here that has no outcome."""
         record = self.lanes.oldest(partition)
-        return self._in_hand.get(partition) if record is None else record.offset
+        return None if record is None else record.offset
 
     async def _fetch(self) -> None:
-        paused: set[TopicPartition] = set()
         while True:
             if not self._room.is_set():
-                paused |= await self._wait_for_room()
-            if paused and self._room.is_set():
-                self._consumer.resume(*(paused & self._consumer.assignment()))
-                paused = set()
+                await self._wait_for_room()
+            if self._room.is_set():
+                self._flow.feed()
             try:
                 fetched = await self._fetched()
             except Exception as error:  # noqa: BLE001  whatever it is, nothing may be skipped
@@ -182,33 +187,27 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
             each for each in self._consumer.assignment() if self._subscription.is_party(each.topic)
         ]
 
-    async def _wait_for_room(self) -> set[TopicPartition]:
-        """Wait until batches have been taken; what had to be paused meanwhile."""
+    async def _wait_for_room(self) -> None:
+        """Wait until batches have been taken; have nothing fetched where that takes long."""
         try:
             async with asyncio.timeout(STARVED_SECONDS):
                 await self._room.wait()
         except TimeoutError:
-            assigned = set(self._consumer.assignment())
-            self._consumer.pause(*assigned)
-            return assigned
-        return set()
+            self._flow.starve()
 
     async def _queue(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Decode and queue what was fetched, in portions; stop where it is taken from our hands."""
         self._fetch_records = min(self._batch_records, how_many_next(fetched))
-        self._in_hand = {each: records[0].offset for each, records in fetched.items()}
-        try:
-            await self._queue_decoded(fetched)
-        finally:
-            self._in_hand = {}
-
-    async def _queue_decoded(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        """Decode and queue what was fetched, in portions; stop where a rebalance intervenes."""
-        epoch = self.lanes.epoch
-        for partition, records in fetched.items():
-            role = self._subscription.role_of(partition.topic)
+        ours = {each: self._subscription.role_of(each.topic) for each in fetched}
+        for partition, role in ours.items():
+            if role is not None:
+                self.lanes.receive(partition, fetched[partition])
+        for partition, role in ours.items():
             if role is None:
                 continue
-            for chunk in portions(records):
+            for chunk in portions(fetched[partition]):
+                if not self.lanes.is_next(partition, chunk[0]):
+                    break
                 self.lanes.add(
                     partition,
                     [Waiting(each, read(each, role, self._max_record_bytes)) for each in chunk],
@@ -216,8 +215,6 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
                 self._update_room()
                 self._changed.set()
                 await asyncio.sleep(0)
-                if self.lanes.epoch != epoch:
-                    return
 
     def _update_room(self) -> None:
         enough = (
@@ -245,7 +242,9 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
                 task.add_done_callback(self._finished)
 
     def _is_held(self, partition: TopicPartition) -> bool:
-        """Requests wait until the customers announced before we started are known."""
+        """Paused topics wait; requests also until the customers announced before are known."""
+        if not self._pauses.are_known or self._pauses.is_paused(partition.topic):
+            return True
         is_party = self._subscription.is_party(partition.topic)
         return not is_party and not self._party_progress.is_caught_up
 
@@ -259,19 +258,13 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         self._changed.set()
 
     def measure(self) -> None:
-        """Set the lag of each partition: records, and the age of the oldest without an outcome."""
-        now_ms = clock.utc_now().timestamp() * 1000
-        for partition in self._consumer.assignment():
-            labels = (partition.topic, str(partition.partition))
-            oldest = self.lanes.oldest(partition)
-            end = self._consumer.highwater(partition)
-            if oldest is None or end is None:
-                records, seconds = 0, 0.0
-            else:
-                records = max(end - oldest.offset, 0)
-                seconds = max(now_ms - oldest.timestamp, 0) / 1000
-            self._metrics.lag_records.labels(*labels).set(records)
-            self._metrics.lag_seconds.labels(*labels).set(seconds)
+        """Set the lag of each partition."""
+        self.lag.measure()
+
+    def _obey_pauses(self) -> None:
+        self._flow.obey()
+        self._update_room()
+        self._changed.set()
 
     def look_again(self) -> None:
         """Something outside changed that may let batches go."""
@@ -302,6 +295,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Called by the client with what is ours now; pauses are lost, nothing else is kept."""
+        self._flow.obey()
         self._draining = self._stopping.is_set()
         self._metrics.rebalances.inc()
         self._party_progress.assigned(

@@ -18,19 +18,38 @@ class Waiting(NamedTuple):
     entry: Entry
 
 
+class Mark(NamedTuple):
+    """What is kept of a record that was put back. timestamp: in milliseconds."""
+
+    offset: int
+    timestamp: int
+
+
 @dataclass(slots=True)
 class Lane:
-    """One partition. queued_to: the offset after the last record that was queued."""
+    """One partition. queued_to: the offset after the last record that was queued.
+
+    in_hand: records that were fetched and are not queued yet; put_back: the first that will be read
+    again.
+    """
 
     queue: deque[Waiting] = field(default_factory=deque)
     in_flight: Sequence[Waiting] = ()
+    in_hand: Sequence[Record] = ()
     queued_to: int | None = None
+    put_back: Mark | None = None
 
-    def oldest(self) -> Record | None:
+    def oldest(self) -> Record | Mark | None:
         """The first record without an outcome."""
         if self.in_flight:
             return self.in_flight[0].record
-        return self.queue[0].record if self.queue else None
+        return self.next() or self.put_back
+
+    def next(self) -> Record | None:
+        """The first record that is in no batch."""
+        if self.queue:
+            return self.queue[0].record
+        return self.in_hand[0] if self.in_hand else None
 
 
 Batch = dict[TopicPartition, list[Waiting]]
@@ -41,13 +60,27 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lanes: dict[TopicPartition, Lane] = {}
-        self.epoch = 0
         self.buffered = 0
         self.buffered_bytes = 0
+
+    def receive(self, partition: TopicPartition, records: Sequence[Record]) -> None:
+        """These were fetched; `add` queues them portion by portion."""
+        self._lanes.setdefault(partition, Lane()).in_hand = records
+
+    def is_next(self, partition: TopicPartition, record: Record) -> bool:
+        """Whether this record is still the one to be queued next.
+
+        What was forgotten or put back must not be added: it follows records that are read again,
+        and an offset committed behind it would pass over them.
+        """
+        lane = self._lanes.get(partition)
+        return lane is not None and bool(lane.in_hand) and lane.in_hand[0] is record
 
     def add(self, partition: TopicPartition, waiting: Sequence[Waiting]) -> None:
         """Queue decoded records of a partition, in their order."""
         lane = self._lanes.setdefault(partition, Lane())
+        lane.in_hand = lane.in_hand[len(waiting) :]
+        lane.put_back = None
         lane.queue.extend(waiting)
         lane.queued_to = waiting[-1].record.offset + 1
         self.buffered += len(waiting)
@@ -93,21 +126,36 @@ class Lanes:
         return done
 
     def clear(self) -> None:
-        """Forget everything that has no outcome yet; a new epoch begins.
-
-        What was fetched in an earlier epoch must not be added any more: it follows records that
-        are forgotten here, and an offset committed behind it would pass over them.
-        """
+        """Forget everything that has no outcome yet."""
         self._lanes.clear()
-        self.epoch += 1
         self.buffered = self.buffered_bytes = 0
+
+    def put_back(self, partition: TopicPartition) -> int | None:
+        """Forget what is in no batch; where to read again, or None where nothing was here."""
+        lane = self._lanes.get(partition)
+        first = None if lane is None else lane.next()
+        if lane is None or first is None:
+            return None
+        self.buffered -= len(lane.queue)
+        self.buffered_bytes -= _size(lane.queue)
+        lane.queue.clear()
+        lane.in_hand = ()
+        lane.queued_to = first.offset
+        lane.put_back = Mark(first.offset, first.timestamp)
+        return first.offset
+
+    def read_on(self, partition: TopicPartition) -> None:
+        """What was put back is read again now: from here on the client knows where we stand."""
+        lane = self._lanes.get(partition)
+        if lane is not None:
+            lane.put_back = None
 
     def queued_to(self, partition: TopicPartition) -> int | None:
         """Where reading goes on after the last queued record; None when none was queued."""
         lane = self._lanes.get(partition)
         return None if lane is None else lane.queued_to
 
-    def oldest(self, partition: TopicPartition) -> Record | None:
+    def oldest(self, partition: TopicPartition) -> Record | Mark | None:
         """The partition's first record without an outcome, if it is here."""
         lane = self._lanes.get(partition)
         return None if lane is None else lane.oldest()

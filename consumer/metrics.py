@@ -62,6 +62,9 @@ class Metrics:
         self.step_seconds = self._histogram(
             "batch_step_seconds", "Time of each step of a batch.", "step"
         )
+        self.topics_paused = self._gauge(
+            "topics_paused", "1 for a topic whose records wait until somebody resumes it.", "topic"
+        )
         self.lag_records = self._gauge(
             "lag_records", "Records not yet decided.", "topic", "partition"
         )

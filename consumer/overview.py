@@ -13,7 +13,7 @@ from consumer.group_lag import TopicLag, lag_by_topic
 from consumer.scan import started
 from consumer.settings import Settings
 from consumer.subscription import Subscription
-from db import clock_reading, status
+from db import clock_reading, pauses, status
 from db import dead_letter_reading as dead_letters
 from db.connect import connect
 
@@ -32,6 +32,7 @@ class Overview:
     next_due: status.Due | None = None
     timers: clock_reading.Timers | None = None
     lost: list[status.LostPosition] = field(default_factory=list)
+    paused: list[pauses.Pause] = field(default_factory=list)
     lag: list[TopicLag] | None = None
     problems: list[str] = field(default_factory=list)
 
@@ -61,6 +62,7 @@ async def _ask_database(settings: Settings, overview: Overview) -> None:
                 overview.causes = await dead_letters.by_cause(connection, within=RECENT)
                 overview.next_due = await status.next_due(connection, overview.waiting.at)
                 overview.timers = await clock_reading.timers(connection)
+                overview.paused = await pauses.paused(connection)
                 overview.lost = await status.lost_positions(connection, settings.group_id)
             finally:
                 await connection.close()

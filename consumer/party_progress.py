@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import asyncpg
@@ -37,8 +37,10 @@ class PartyProgress:
         subscription: Subscription,
         pool: asyncpg.Pool,
         dependencies: Dependencies,
+        is_paused: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._consumer = consumer
+        self._is_paused = is_paused
         self._subscription = subscription
         self._pool = pool
         self._dependencies = dependencies
@@ -66,17 +68,23 @@ class PartyProgress:
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether everything that was there at the assignment is applied."""
-        return self._targets is not None and not self._targets
+        """Whether everything that was there at the assignment is applied.
+
+        Who pauses a topic of customers wants the requests to go on: those that lack their customer
+        are parked, and their grace doesn't run before the topic is read (DESIGN 2.2).
+        """
+        return self._targets is not None and not self._awaited(self._targets)
 
     @property
     def records_left(self) -> int | None:
         """How many records are left to that; None while the ends are not known."""
         if self._targets is None:
             return None
-        return sum(
-            end - self._positions.get(partition, 0) for partition, end in self._targets.items()
-        )
+        awaited = self._awaited(self._targets)
+        return sum(end - self._positions.get(partition, 0) for partition, end in awaited.items())
+
+    def _awaited(self, targets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        return {each: end for each, end in targets.items() if not self._is_paused(each.topic)}
 
     async def run(self, reader: Reader) -> None:
         """Keep the ends and positions fresh, for ever."""

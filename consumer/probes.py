@@ -4,7 +4,7 @@ aiokafka hides an outage from a consumer that has nothing to read, and nothing e
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -56,17 +56,23 @@ async def probed(
 class KafkaProbe:
     """Asks a broker about the cluster; where one doesn't answer, every bootstrap server is asked.
 
-    So one broker of several that is away is no outage.
+    So one broker of several that is away is no outage. on_topics: told the names of all topics,
+    which are in each answer about the cluster.
     """
 
-    def __init__(self, make_admin: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        make_admin: Callable[[], Any],
+        on_topics: Callable[[Collection[str]], None] = lambda _: None,
+    ) -> None:
         self._make_admin = make_admin
+        self._on_topics = on_topics
         self._admin: Any = None
 
     async def __call__(self) -> None:
         if self._admin is not None:
             with suppress(KafkaError, OSError):
-                await self._admin.describe_cluster()
+                self._on_topics(await self._admin.list_topics())
                 return
             await self.close()
         admin = self._make_admin()
@@ -76,6 +82,8 @@ class KafkaProbe:
             await admin.close()
             raise
         self._admin = admin
+        with suppress(KafkaError, OSError):  # a broker that doesn't answer, after one that did
+            self._on_topics(await admin.list_topics())
 
     async def close(self) -> None:
         """Give the connection back."""

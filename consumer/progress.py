@@ -6,7 +6,7 @@ relay the database is asked: its oldest row goes, or stays.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import asyncpg
@@ -24,19 +24,31 @@ PERIOD_SECONDS = 15.0
 SECONDS_TO_ANSWER = 10.0
 
 
+Offsets = Mapping[TopicPartition, int]
+
+
 class IntakeProgress:
-    """Looks every 15 seconds; what it sees goes to the watchdog's pulse."""
+    """Looks every 15 seconds; what it sees goes to the watchdog's pulse.
+
+    A paused topic waits for people: that is no work for us. note: told of our positions and of the
+    ends, whatever they mean.
+    """
 
     def __init__(
         self,
         consumer: Any,  # noqa: ANN401 - aiokafka's consumer, or one that wraps it
         reader: Reader,
         pulse: Pulse,
+        *,
+        is_paused: Callable[[str], bool] = lambda _: False,
+        note: Callable[[Offsets, Offsets], None] = lambda *_: None,
     ) -> None:
         self._consumer = consumer
         self._reader = reader
         self._pulse = pulse
-        self._before: Mapping[TopicPartition, int] = {}
+        self._is_paused = is_paused
+        self._note = note
+        self._before: Offsets = {}
 
     async def run(self) -> None:
         """Look, for ever."""
@@ -56,7 +68,9 @@ class IntakeProgress:
         if positions != self._before:
             self._pulse.moved()
             self._before = positions
-        self._pulse.has_work(waiting=any(positions[each] < ends[each] for each in mine))
+        self._note(positions, ends)
+        waiting = {each.topic for each in mine if positions[each] < ends[each]}
+        self._pulse.has_work(waiting=not all(self._is_paused(each) for each in waiting))
 
 
 class Publishing(Protocol):

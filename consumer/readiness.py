@@ -1,10 +1,12 @@
 """How far behind we are, said once a second: in the metrics, and in /readyz."""
 
 import asyncio
+from collections.abc import Collection
 
 from consumer.health import Health
 from consumer.intake import Intake
 from consumer.party_progress import PartyProgress
+from consumer.subscription import Subscription
 
 PERIOD_SECONDS = 1.0
 PARTIES = "customer topics"
@@ -31,3 +33,22 @@ class Readiness:
                     PARTIES, f"customer topics not read to their end: {count} records left"
                 )
             await asyncio.sleep(PERIOD_SECONDS)
+
+
+class MissingTopics:
+    """Topics that we were told to read by name, and that aren't there: nothing else would tell.
+
+    One that a pattern means is read once somebody makes it.
+    """
+
+    def __init__(self, subscription: Subscription, health: Health) -> None:
+        self._subscription = subscription
+        self._health = health
+
+    def note(self, existing: Collection[str]) -> None:
+        """Say of each of them whether it is among those that exist."""
+        for topic in self._subscription.named:
+            if topic in existing:
+                self._health.ready(topic)
+            else:
+                self._health.unready(topic, f"subscribed topic {topic} does not exist")

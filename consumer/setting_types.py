@@ -14,6 +14,8 @@ from consumer.topic_entry import LEGAL_NAME, TopicEntry, UnusableTopicEntry, par
 TENANT = re.compile(r"[A-Za-z0-9._-]{1,255}")
 SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?")
 MAX_PORT = 65535
+SECONDS_OF_AN_HOUR = 3_600
+SECONDS_OF_A_DAY = 86_400
 SECONDS_OF_A_YEAR = 31_536_000
 
 
@@ -119,3 +121,6 @@ LevelOfLogs = Annotated[LogLevel, _cased(str.lower)]
 GroupId = Annotated[str, Field(min_length=1, max_length=255)]
 Port = Annotated[int, Field(ge=0, le=MAX_PORT)]
 Grace = Annotated[float, Field(ge=0, le=SECONDS_OF_A_YEAR)]
+Ratio = Annotated[float, Field(gt=0, le=1)]
+Window = Annotated[float, Field(gt=0, le=SECONDS_OF_A_DAY)]
+TimeToStop = Annotated[float, Field(gt=0, le=SECONDS_OF_AN_HOUR)]

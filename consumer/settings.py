@@ -12,7 +12,6 @@ from dotenv import dotenv_values
 from pydantic import (
     Field,
     FilePath,
-    PositiveFloat,
     PositiveInt,
     SecretStr,
     ValidationError,
@@ -36,7 +35,6 @@ from consumer.variables import (
 ENV_FILE = ".env"
 TOPICS_FORM = "a comma list of topic names or of patterns that start with ^"
 TOPIC_LISTS = ("request_topics", "change_topics", "customer_topics", "partner_topics")
-POSITIVE_NUMBER = "a number above 0"
 
 
 def _setting(default: object, form: str, description: str) -> Any:  # noqa: ANN401 - a field's default
@@ -151,8 +149,21 @@ class Settings(BaseSettings):
     http_port: types.Port = _setting(
         8080, "a whole number from 0 to 65535", "Their port; 0 picks a free one and logs it."
     )
-    shutdown_seconds: PositiveFloat = _setting(
-        20.0, POSITIVE_NUMBER, "How long a stop may take to finish what was begun."
+    dlq_max_ratio: types.Ratio | None = _setting(
+        None,
+        "a number above 0 up to 1",
+        "A topic of whose records a larger share became dead letters is paused by the service; no"
+        " ceiling if absent.",
+    )
+    dlq_window_seconds: types.Window = _setting(
+        60.0,
+        "a number above 0 up to 86400 (a day)",
+        "Over how long that share is reckoned, once it holds 100 records.",
+    )
+    shutdown_seconds: types.TimeToStop = _setting(
+        20.0,
+        "a number above 0 up to 3600 (an hour)",
+        "How long a stop may take to finish what was begun.",
     )
     log_format: types.FormatOfLogs = _setting(
         types.LogFormat.JSON, "json or console", "One JSON object a line, or lines to read."

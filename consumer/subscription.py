@@ -53,6 +53,25 @@ class Subscription:
                     return TopicRole(kind, entry.bound_tenant(name))
         return None
 
+    @property
+    def named(self) -> list[str]:
+        """The topics that are named literally, as on the broker."""
+        entries = (entry for _, kind in self._kinds for entry in kind)
+        return sorted({self._prefix + entry.text for entry in entries if entry.pattern is None})
+
+    @property
+    def patterns(self) -> list[str]:
+        """The patterns, as the operator wrote them: for names after the prefix."""
+        entries = (entry for _, kind in self._kinds for entry in kind)
+        return sorted({entry.text for entry in entries if entry.pattern is not None})
+
+    def on_broker(self, name: str) -> str | None:
+        """The topic of ours that is meant, with or without the prefix; None where there is none."""
+        for topic in (name, self._prefix + name):
+            if self.role_of(topic) is not None:
+                return topic
+        return None
+
     def is_party(self, topic: str) -> bool:
         """Whether customers or partners are announced here."""
         role = self.role_of(topic)

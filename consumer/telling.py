@@ -26,9 +26,8 @@ class Telling:
 
     def tell(self, records: int, handled: Sequence[Handled], seconds: float) -> None:
         """Count and log what became of a batch: one line for it, one per refused record."""
-        counts: Counter[tuple[str, Outcome]] = Counter()
+        counts = outcomes_by_topic(handled)
         for part in handled:
-            _count(part, counts)
             self._tell_unknown_fields(part)
             for broken in part.dead:
                 self._tell_broken(broken)
@@ -91,6 +90,14 @@ class Telling:
             tenant_id=broken.tenant_id,
             **_place(broken.record),
         )
+
+
+def outcomes_by_topic(handled: Sequence[Handled]) -> Counter[tuple[str, Outcome]]:
+    """How many records of each topic ended how; a record without a topic has the name "" for it."""
+    counts: Counter[tuple[str, Outcome]] = Counter()
+    for part in handled:
+        _count(part, counts)
+    return counts
 
 
 def _count(handled: Handled, counts: Counter[tuple[str, Outcome]]) -> None:

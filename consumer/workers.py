@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 import structlog
@@ -160,7 +161,16 @@ async def _joint_page(crew: Crew, path: str, claim: str) -> Page:
         for number, document in said.items()
         for problem in document["problems"]
     ]
-    return json_page(is_good, {claim: is_good, "problems": problems, "workers": said})
+    document: dict[str, object] = {claim: is_good, "problems": problems, "workers": said}
+    if path == "/readyz":
+        document["paused"] = _paused(said.values())
+    return json_page(is_good, document)
+
+
+def _paused(said: Iterable[Mapping[str, Any]]) -> list[Any]:
+    """Each paused topic once: all workers see the same rows, some a second later."""
+    topics = {each["topic"]: each for document in said for each in document.get("paused", ())}
+    return [topics[name] for name in sorted(topics)]
 
 
 async def _metrics_page(crew: Crew) -> Page:
@@ -172,10 +182,10 @@ async def _metrics_page(crew: Crew) -> Page:
     return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, merged(texts))
 
 
-def _said(answer: Page | None) -> Mapping[str, list[str]]:
+def _said(answer: Page | None) -> Mapping[str, Any]:
     if answer is None:
         return {"problems": ["it gives no answer"]}
-    document: Mapping[str, list[str]] = orjson.loads(answer.body)
+    document: Mapping[str, Any] = orjson.loads(answer.body)
     return document
 
 

@@ -34,6 +34,15 @@ def _parts(overview: Overview) -> Iterator[RenderableType]:
     if waiting is None:
         return
     now = waiting.at
+    if overview.paused:
+        yield Text("\npaused", style="bold yellow")
+        yield rows_table(
+            ("TOPIC", "@since", "BY", "reason"),
+            (
+                (each.topic, shown(each.paused_at, now), each.paused_by, each.reason)
+                for each in overview.paused
+            ),
+        )
     yield Text()
     yield fields_table(_waiting(waiting, overview))
     if overview.held:

@@ -15,6 +15,7 @@ from consumer.intake import Intake
 from consumer.lost_positions import LostPositions
 from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
+from consumer.pauses import Pauses
 from consumer.settings import Settings
 from consumer.subscription import Subscription
 from tests.integration.batch_stage import BatchStage, staged
@@ -83,6 +84,8 @@ async def member(
         consumer.append(partition, [])
     subscription = Subscription(Settings(_env_file=None))
     metrics = Metrics()
+    pauses = Pauses(stage.pool, subscription, stage.dependencies, metrics, holder="host:7")
+    await pauses.look()
     progress = PartyProgress(consumer, subscription, stage.pool, stage.dependencies)
     intake = Intake(
         consumer=consumer,
@@ -90,6 +93,7 @@ async def member(
         batches=stage.batches(),
         party_progress=progress,
         lost_positions=LostPositions(stage.pool, stage.dependencies, metrics, "group"),
+        pauses=pauses,
         dependencies=stage.dependencies,
         metrics=metrics,
         batch_records=20,

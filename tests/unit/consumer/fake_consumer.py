@@ -8,7 +8,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -19,6 +20,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from db.pauses import PAUSE, PAUSED, Pause
 from handlers.record import StoredRecord
 
 PATIENCE_SECONDS = 20.0
@@ -162,7 +164,7 @@ class FakeConsumer:
         return [
             (each, position)
             for each, position in self.positions.items()
-            if each in among and each not in self.paused
+            if each in among and (position is None or each not in self.paused)
         ]
 
     async def _something_new(self) -> None:
@@ -264,10 +266,11 @@ class FakeConsumer:
 
 
 class FakePool:
-    """A database that is only told how far parties are read."""
+    """A database that knows what is paused, and is told how far parties are read."""
 
     def __init__(self) -> None:
         self.positions: dict[tuple[str, int], int] = {}
+        self.pauses: dict[str, Pause] = {}
         self.before_write: Callable[[], Awaitable[None]] | None = None
 
     @asynccontextmanager
@@ -276,6 +279,21 @@ class FakePool:
 
     def is_closed(self) -> bool:
         return False
+
+    def pause(self, topic: str, *, is_ceiling: bool = False) -> None:
+        """As a person does, or the ceiling, in another process."""
+        self.pauses[topic] = Pause(topic, "a reason", "Anna", datetime.now(UTC), is_ceiling)
+
+    async def fetch(self, statement: str) -> list[tuple[object, ...]]:
+        assert statement == PAUSED
+        return [astuple(pause) for _, pause in sorted(self.pauses.items())]
+
+    async def fetchrow(self, statement: str, *arguments: Any) -> tuple[object, ...]:  # noqa: ANN401
+        assert statement == PAUSE
+        topic, reason, by, is_ceiling = arguments
+        made = Pause(topic, reason, by, datetime.now(UTC), is_ceiling)
+        pause = self.pauses.setdefault(topic, made)
+        return (*astuple(pause), pause is made)
 
     async def execute(self, statement: str, *arguments: Any) -> str:  # noqa: ANN401
         if not arguments:

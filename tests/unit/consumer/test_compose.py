@@ -78,8 +78,15 @@ class Part:
     def stop(self) -> None:
         self.is_stopping.set()
 
+    @property
+    def lag(self) -> "Part":
+        return self
+
     def measure(self) -> None:
         """There is no lag."""
+
+    def note(self, *_: object) -> None:
+        """Nor anything to measure it by."""
 
 
 def machine_of(diary: Diary, **errors: Exception) -> Machine:

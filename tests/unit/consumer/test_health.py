@@ -1,4 +1,5 @@
 import asyncio
+from datetime import UTC, datetime
 
 import orjson
 import pytest
@@ -7,7 +8,11 @@ from consumer.dependencies import Dependencies
 from consumer.health import Health
 from consumer.http_server import Page
 from consumer.metrics import Metrics
+from consumer.readiness import MissingTopics
+from consumer.settings import Settings
+from consumer.subscription import Subscription
 from consumer.watchdog import Watchdog
+from db.pauses import Pause
 
 PATIENCE = 90.0
 
@@ -119,3 +124,46 @@ async def test_a_task_that_ended_is_death(process: Process) -> None:
     page = await process.page("/livez")
     assert (page.status, orjson.loads(page.body)["problems"]) == (503, ["the task relay ended"])
     assert await process.status("/readyz") == 503
+
+
+async def test_a_pause_by_people_is_listed_and_leaves_us_ready(process: Process) -> None:
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    pause = Pause("ticket.requested", "the portal is broken", "anna@office", at, is_ceiling=False)
+    process.health.show_pauses(lambda: [pause])
+    page = await process.page("/readyz")
+    assert page.status == 200
+    assert orjson.loads(page.body)["paused"] == [
+        {
+            "topic": "ticket.requested",
+            "reason": "the portal is broken",
+            "since": "2026-03-01T12:00:00+00:00",
+            "by": "anna@office",
+            "is_ceiling": False,
+        }
+    ]
+
+
+async def test_a_pause_by_the_ceiling_makes_us_unready(process: Process) -> None:
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    pause = Pause("ticket.requested", "too many dead letters", "host:7", at, is_ceiling=True)
+    process.health.show_pauses(lambda: [pause])
+    page = await process.page("/readyz")
+    assert page.status == 503
+    assert orjson.loads(page.body)["problems"] == [
+        "ticket.requested is paused: too many dead letters"
+    ]
+    assert await process.status("/livez") == 200
+
+
+async def test_a_topic_that_is_named_and_missing_makes_us_unready(process: Process) -> None:
+    settings = Settings(_env_file=None, topic_prefix="p.", request_topics="one,^two.*")
+    missing = MissingTopics(Subscription(settings), process.health)
+    there = ["p.one", *(f"p.{each}" for each in ("ticket.change_requested", "customer.changed"))]
+    missing.note(there)
+    page = await process.page("/readyz")
+    assert page.status == 503
+    assert orjson.loads(page.body)["problems"] == [
+        "subscribed topic p.partner.changed does not exist"
+    ]
+    missing.note([*there, "p.partner.changed"])
+    assert await process.status("/readyz") == 200

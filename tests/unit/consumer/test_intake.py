@@ -22,6 +22,7 @@ from consumer.intake import Intake
 from consumer.lost_positions import LostPositions
 from consumer.metrics import Metrics
 from consumer.party_progress import PartyProgress
+from consumer.pauses import Pauses
 from consumer.portions import FETCH_RECORDS
 from consumer.settings import Settings
 from consumer.subscription import Subscription
@@ -83,6 +84,7 @@ class Stage:
     intake: Intake
     lost: FakeLostPositions
     pool: FakePool
+    pauses: Pauses
     running: asyncio.Task[None]
 
     async def until(self, is_true: Any) -> None:  # noqa: ANN401  a question without arguments
@@ -92,6 +94,14 @@ class Stage:
 
     async def until_settled(self, partition: TopicPartition, count: int) -> None:
         await self.until(lambda: len(set(self.batches.offsets(partition))) >= count)
+
+    async def pause(self, topic: str) -> None:
+        self.pool.pause(topic)
+        await self.pauses.look()
+
+    async def resume(self, topic: str) -> None:
+        self.pool.pauses.pop(topic, None)
+        await self.pauses.look()
 
     async def stop(self) -> None:
         self.intake.stop()
@@ -112,7 +122,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def started(
-    *, assigned: Sequence[TopicPartition] = REQUESTS, **options: str
+    *,
+    assigned: Sequence[TopicPartition] = REQUESTS,
+    paused: Sequence[str] = (),
+    **options: str,
 ) -> AsyncIterator[Stage]:
     happened = Happenings()
     metrics = Metrics()
@@ -122,7 +135,8 @@ async def started(
     consumer = FakeConsumer(happened)
     subscription = Subscription(Settings(_env_file=None, **cast("dict[str, Any]", options)))
     pool = FakePool()
-    progress = PartyProgress(consumer, subscription, pool, dependencies)
+    pauses = Pauses(pool, subscription, dependencies, metrics, holder="host:7")
+    progress = PartyProgress(consumer, subscription, pool, dependencies, is_paused=pauses.is_paused)
     batches, lost = FakeBatches(happened), FakeLostPositions()
     batches.gate.set()
     intake = Intake(
@@ -131,6 +145,7 @@ async def started(
         batches=cast("Batches", batches),
         party_progress=progress,
         lost_positions=cast("LostPositions", lost),
+        pauses=pauses,
         dependencies=dependencies,
         metrics=metrics,
         batch_records=BATCH,
@@ -139,8 +154,11 @@ async def started(
     )
     for partition in assigned:
         consumer.append(partition, [])
+    for topic in paused:
+        pool.pause(topic)
+    await pauses.look()
     running = asyncio.create_task(intake.run())
-    stage = Stage(consumer, batches, dependencies, progress, intake, lost, pool, running)
+    stage = Stage(consumer, batches, dependencies, progress, intake, lost, pool, pauses, running)
     await happened.until(lambda: consumer.listener is not None)
     await consumer.assign(*assigned)
     try:
@@ -323,7 +341,9 @@ async def test_a_record_in_hand_has_no_outcome_yet() -> None:
         queueing = asyncio.create_task(intake._queue(fetched))  # noqa: SLF001  the moment between
         await asyncio.sleep(0)
         assert not queueing.done()
-        assert intake.lanes.oldest(PARTNERS) is None
+        oldest = intake.lanes.oldest(PARTNERS)
+        assert oldest is not None
+        assert oldest.offset == 0
         assert await consumer.position(PARTNERS) == 4
         assert await intake.next_position(PARTNERS) == 0
         await queueing
@@ -467,6 +487,157 @@ async def test_pauses_that_a_rebalance_forgot_are_neither_missed_nor_kept() -> N
         assert stage.consumer.paused == set()
 
 
+async def test_records_of_a_paused_topic_wait_and_the_others_go_on() -> None:
+    async with started(assigned=[ONE, CUSTOMERS], paused=[ONE.topic]) as stage:
+        for partition in (ONE, CUSTOMERS):
+            stage.consumer.append(partition, values(100))
+        await stage.until_settled(CUSTOMERS, 100)
+        assert stage.consumer.paused == {ONE}
+        assert (stage.batches.offsets(ONE), stage.intake.lanes.buffered) == ([], 0)
+        await stage.resume(ONE.topic)
+        await stage.until_settled(ONE, 100)
+        assert stage.batches.offsets(ONE) == list(range(100))
+
+
+async def test_what_was_queued_of_a_paused_topic_is_read_again_and_takes_no_room() -> None:
+    async with started(assigned=[ONE, TWO]) as stage:
+        stage.batches.gate.clear()
+        for partition in (ONE, TWO):
+            stage.consumer.append(partition, values(100))
+        await stage.until(lambda: stage.consumer.paused == {ONE, TWO})
+        await stage.pause(ONE.topic)
+        assert stage.intake.lanes.buffered == 0
+        stage.batches.gate.set()
+        await stage.until(lambda: stage.consumer.offsets)
+        await stage.resume(ONE.topic)
+        for partition in (ONE, TWO):
+            await stage.until_settled(partition, 100)
+            assert stage.batches.offsets(partition) == list(range(100))
+        assert stage.consumer.paused == set()
+
+
+async def test_a_batch_in_work_is_finished_and_committed_while_its_topic_is_paused() -> None:
+    async with started(assigned=[ONE]) as stage:
+        stage.batches.gate.clear()
+        stage.consumer.append(ONE, values(25))
+        await stage.until(lambda: stage.batches.begun)
+        begun = len(stage.batches.begun[0])
+        await stage.pause(ONE.topic)
+        stage.batches.gate.set()
+        await stage.until(lambda: stage.consumer.offsets)
+        assert stage.consumer.offsets == {ONE: begun}
+        assert await stage.intake.next_position(ONE) == begun
+        await stage.resume(ONE.topic)
+        await stage.until_settled(ONE, 25)
+        assert stage.batches.offsets(ONE) == list(range(25))
+
+
+async def test_room_does_not_resume_what_people_paused() -> None:
+    async with started(assigned=[ONE, CUSTOMERS]) as stage:
+        stage.batches.gate.clear()
+        for partition in (ONE, CUSTOMERS):
+            stage.consumer.append(partition, values(100))
+        await stage.until(lambda: stage.consumer.paused == {ONE, CUSTOMERS})
+        await stage.pause(ONE.topic)
+        stage.batches.gate.set()
+        await stage.until_settled(CUSTOMERS, 100)
+        await stage.until(lambda: stage.consumer.paused == {ONE})
+        done = len(stage.batches.offsets(ONE))
+        await stage.resume(ONE.topic)
+        await stage.until_settled(ONE, 100)
+        assert done < 100
+
+
+async def test_a_pause_outlives_a_rebalance_and_holds_for_new_partitions() -> None:
+    async with started(assigned=[ONE], paused=[ONE.topic]) as stage:
+        stage.consumer.append(ONE, values(10))
+        stage.consumer.append(TWO, values(10))
+        await stage.consumer.rebalance(ONE, TWO)
+        assert stage.consumer.paused == {ONE, TWO}
+        await stage.resume(ONE.topic)
+        await stage.until_settled(ONE, 10)
+        await stage.until_settled(TWO, 10)
+
+
+async def test_requests_go_on_while_the_topic_of_their_customers_is_paused() -> None:
+    async with started(assigned=[CUSTOMERS, PARTNERS, ONE], paused=[CUSTOMERS.topic]) as stage:
+        await stage.consumer.revoke()
+        for partition in (CUSTOMERS, PARTNERS, ONE):
+            stage.consumer.append(partition, values(10))
+        await stage.consumer.assign(CUSTOMERS, PARTNERS, ONE)
+        await stage.until_settled(ONE, 10)
+        topics = [record.topic for record in stage.batches.settled]
+        assert topics.index(PARTNERS.topic) < topics.index(ONE.topic)
+        assert stage.batches.offsets(CUSTOMERS) == []
+        assert stage.progress.is_caught_up
+        assert stage.progress.ends[CUSTOMERS.topic] == {"0": 10}
+        await stage.resume(CUSTOMERS.topic)
+        assert not stage.progress.is_caught_up
+        await stage.until_settled(CUSTOMERS, 10)
+        await stage.until(lambda: stage.progress.is_caught_up)
+
+
+async def test_no_batch_begins_before_it_is_known_what_is_paused() -> None:
+    async with started(assigned=[ONE]) as stage:
+        stage.pauses.are_known = False
+        stage.consumer.append(ONE, values(10))
+        await stage.until(lambda: stage.intake.lanes.buffered == 10)
+        stage.intake.look_again()
+        fetches = stage.consumer.fetches
+        await stage.until(lambda: stage.consumer.fetches > fetches + 2)
+        assert stage.batches.begun == []
+        await stage.pauses.look()
+        await stage.until_settled(ONE, 10)
+
+
+async def test_records_in_hand_of_a_topic_that_is_paused_are_not_queued() -> None:
+    async with started(assigned=[ONE]) as stage:
+        many = FETCH_RECORDS * 3
+        stage.batches.gate.clear()
+        stage.consumer.append(ONE, values(many))
+        await stage.until(lambda: stage.batches.begun)
+        begun = len(stage.batches.begun[0])
+        await stage.pause(ONE.topic)
+        rest = stage.consumer.logs[ONE].records[begun:]
+        queueing = asyncio.create_task(stage.intake._queue({ONE: rest}))  # noqa: SLF001
+        await asyncio.sleep(0)
+        assert stage.intake.lanes.buffered
+        stage.pauses.whenever_changed(lambda: None)
+        stage.intake._flow.obey()  # noqa: SLF001
+        await queueing
+        assert (stage.intake.lanes.buffered, stage.consumer.positions[ONE]) == (0, begun)
+        stage.intake._update_room()  # noqa: SLF001
+        await stage.resume(ONE.topic)
+        stage.intake._flow.obey()  # noqa: SLF001
+        stage.batches.gate.set()
+        await stage.until_settled(ONE, many)
+        assert stage.batches.offsets(ONE) == list(range(many))
+
+
+async def test_the_lag_of_a_paused_topic_goes_on_being_told() -> None:
+    async with started(assigned=[ONE, TWO]) as stage:
+        read = stage.intake._metrics.registry.get_sample_value  # noqa: SLF001
+        one, two = ({"topic": each.topic, "partition": str(each.partition)} for each in (ONE, TWO))
+        stage.batches.gate.clear()
+        stage.consumer.append(ONE, values(30))
+        await stage.until(lambda: stage.batches.begun)
+        begun = len(stage.batches.begun[0])
+        await stage.pause(ONE.topic)
+        stage.batches.gate.set()
+        await stage.until(lambda: stage.consumer.offsets)
+        stage.consumer.append(ONE, values(5))
+        stage.consumer.append(TWO, values(7))
+        stage.intake.lag.note({ONE: begun, TWO: 0}, {ONE: 35, TWO: 7})
+        stage.intake.measure()
+        assert read("ticketing_lag_records", one) == 35 - begun
+        assert (read("ticketing_lag_seconds", one) or 0) > 0
+        assert read("ticketing_lag_records", two) == 7
+        assert read("ticketing_lag_seconds", two) is None
+        await stage.resume(ONE.topic)
+        await stage.until_settled(ONE, 35)
+        await stage.until_settled(TWO, 7)
+
+
 async def test_what_no_batch_expects_stops_the_process() -> None:
     async with started(assigned=[ONE]) as stage:
         stage.batches.error = AssertionError("a bug")
@@ -550,7 +721,13 @@ async def let_it_fetch(stage: Stage, count: int, _: int) -> None:
     await stage.until(lambda: stage.consumer.fetches >= before + count)
 
 
+async def set_pause(stage: Stage, is_paused: bool, number: int) -> None:  # noqa: FBT001
+    topic = EVERYTHING[number % len(EVERYTHING)].topic
+    await (stage.pause(topic) if is_paused else stage.resume(topic))
+
+
 STEPS = st.one_of(
+    st.tuples(st.just(set_pause), st.booleans(), st.integers(0, 1)),
     st.tuples(st.just(append), st.sampled_from(EVERYTHING), st.integers(1, 25)),
     st.tuples(st.just(fail), st.sampled_from(["committed", "commit", "fetch"]), st.just(0)),
     st.tuples(st.just(rebalance), st.frozensets(st.sampled_from(EVERYTHING)), st.just(0)),
@@ -578,6 +755,8 @@ async def test_whatever_happens_every_record_is_settled_in_its_order(
         batches.gate.set()
         stage.dependencies.up("database")
         consumer.errors_of.clear()
+        stage.pool.pauses.clear()
+        await stage.pauses.look()
         await consumer.rebalance(*EVERYTHING)
         before = len(batches.settled)
         for partition in EVERYTHING:

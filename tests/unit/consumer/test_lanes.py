@@ -97,6 +97,34 @@ def test_a_batch_ends_with_the_record_that_makes_it_too_long() -> None:
     assert lanes.buffered_bytes == 2 * length
 
 
+def test_what_is_put_back_is_read_again_after_what_is_in_flight() -> None:
+    lanes = Lanes()
+    lanes.add(ONE, waiting(ONE, 0, 1, 2))
+    batch = lanes.take(1, 1_000_000, never)
+    assert lanes.put_back(ONE) == 1
+    assert (lanes.buffered, lanes.buffered_bytes, lanes.queued_to(ONE)) == (0, 0, 1)
+    assert lanes.put_back(ONE) is None
+    assert lanes.finish(batch) == {ONE: 1}
+    oldest = lanes.oldest(ONE)
+    assert oldest is not None
+    assert oldest.offset == 1
+    lanes.read_on(ONE)
+    assert lanes.oldest(ONE) is None
+    lanes.add(ONE, waiting(ONE, 1, 2))
+    assert offsets(lanes.take(9, 1_000_000, never)) == {ONE: [1, 2]}
+
+
+def test_what_is_put_back_is_not_in_hand_any_more() -> None:
+    lanes = Lanes()
+    records = [each.record for each in waiting(ONE, 4, 5, 6)]
+    lanes.receive(ONE, records)
+    lanes.add(ONE, waiting(ONE, 4))
+    assert lanes.is_next(ONE, records[1])
+    lanes.take(1, 1_000_000, never)
+    assert lanes.put_back(ONE) == 5
+    assert not lanes.is_next(ONE, records[1])
+
+
 @dataclass
 class Log:
     """One partition as its owner sees it. done: offsets with an outcome; next: to be queued."""
@@ -144,6 +172,16 @@ class LanesMachine(RuleBasedStateMachine):
             log.done += taken
             assert log.committed <= taken[0]
             log.committed = done[partition]
+
+    @rule(partition=st.sampled_from(PARTITIONS))
+    def put_back(self, partition: TopicPartition) -> None:
+        """Its topic is paused: what is in no batch is read again when it goes on."""
+        offset = self.lanes.put_back(partition)
+        if offset is not None:
+            log = self.logs[partition]
+            flying = [each for batch in self.flying for each in batch.get(partition, ())]
+            assert offset >= (flying[-1].record.offset + 1 if flying else log.committed)
+            log.next = offset
 
     @rule()
     def rebalance(self) -> None:

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
@@ -57,9 +57,10 @@ class FakeAdmin:
         if not self.cluster.any_broker_answers:
             raise KafkaConnectionError("no broker")
 
-    async def describe_cluster(self) -> None:
+    async def list_topics(self) -> list[str]:
         if not self.cluster.first_broker_answers:
             raise KafkaConnectionError("not this broker")
+        return self.cluster.topics
 
     async def close(self) -> None:
         self.cluster.open_clients -= self.is_open
@@ -73,6 +74,7 @@ class FakeCluster:
         self.any_broker_answers = True
         self.first_broker_answers = True
         self.open_clients = 0
+        self.topics = ["ticket.requested"]
 
     def admin(self) -> FakeAdmin:
         return FakeAdmin(self)
@@ -87,6 +89,16 @@ async def test_one_broker_of_several_that_is_away_is_no_outage() -> None:
     await ask()
 
     assert cluster.open_clients == 1
+
+
+async def test_each_answer_names_the_topics_that_exist() -> None:
+    cluster = FakeCluster()
+    seen: list[Collection[str]] = []
+    ask = KafkaProbe(cluster.admin, seen.append)
+    await ask()
+    cluster.topics = []
+    await ask()
+    assert seen == [["ticket.requested"], []]
 
 
 async def test_no_client_is_left_open() -> None:

@@ -17,6 +17,7 @@ class World:
         self.seconds = 0.0
         self.end = self.position = 0
         self.assigned = {PARTITION}
+        self.paused: set[str] = set()
         self.error: Exception | None = None
 
     def assignment(self) -> set[TopicPartition]:
@@ -46,7 +47,7 @@ def pulse(world: World) -> Pulse:
 
 @pytest.fixture
 def progress(world: World, pulse: Pulse) -> IntakeProgress:
-    return IntakeProgress(world, world, pulse)
+    return IntakeProgress(world, world, pulse, is_paused=lambda topic: topic in world.paused)
 
 
 async def test_lag_without_a_move_is_being_stuck(
@@ -62,6 +63,21 @@ async def test_lag_without_a_move_is_being_stuck(
     world.position = 1
     await progress.look()
     assert pulse.seconds_stuck() == 0
+
+
+async def test_what_people_paused_is_no_work(
+    world: World, pulse: Pulse, progress: IntakeProgress
+) -> None:
+    world.end = 5
+    world.paused = {PARTITION.topic}
+    await progress.look()
+    world.seconds = 1_000
+    await progress.look()
+    assert pulse.seconds_stuck() == 0
+    world.paused = set()
+    await progress.look()
+    world.seconds += 60
+    assert pulse.seconds_stuck() == 60
 
 
 async def test_a_partition_read_to_its_end_is_no_work(

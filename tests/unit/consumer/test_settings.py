@@ -100,7 +100,10 @@ def test_an_empty_variable_counts_as_absent(monkeypatch: pytest.MonkeyPatch) -> 
         ("HTTP_PORT", "abc", "is 'abc'; give a whole number from 0 to 65535."),
         ("HTTP_PORT", "65536", "is '65536'; give a whole number from 0 to 65535."),
         ("LOG_LEVEL", "loud", "is 'loud'; give debug, info, warning or error."),
-        ("SHUTDOWN_SECONDS", "0", "is '0'; give a number above 0."),
+        ("SHUTDOWN_SECONDS", "0", "is '0'; give a number above 0 up to 3600 (an hour)."),
+        ("SHUTDOWN_SECONDS", "3601", "is '3601'; give a number above 0 up to 3600 (an hour)."),
+        ("DLQ_MAX_RATIO", "1.5", "is '1.5'; give a number above 0 up to 1."),
+        ("DLQ_WINDOW_SECONDS", "0", "is '0'; give a number above 0 up to 86400 (a day)."),
         (
             "UNKNOWN_CUSTOMER_GRACE_SECONDS",
             "inf",

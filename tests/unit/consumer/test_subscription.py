@@ -146,3 +146,16 @@ def test_a_topic_that_names_no_tenant_is_not_meant_by_a_pattern_that_binds() -> 
     bound = subscription(request_topics=r"^x\.(?P<tenant>[^.]*)\.requested")
     assert bound.role_of("x..requested") is None
     assert bound.role_of("x.north.requested") == TopicRole("request", "north")
+
+
+def test_a_topic_is_meant_with_or_without_the_prefix() -> None:
+    subscription = Subscription(
+        Settings(_env_file=None, topic_prefix="p.", request_topics="one,p.one,^two\\..+")
+    )
+    assert subscription.on_broker("one") == "p.one"
+    assert subscription.on_broker("p.one") == "p.one"
+    assert subscription.on_broker("p.p.one") == "p.p.one"
+    assert subscription.on_broker("two.north") == "p.two.north"
+    assert subscription.on_broker("three") is None
+    assert subscription.patterns == ["^two\\..+"]
+    assert {"p.one", "p.p.one", "p.customer.changed"} < set(subscription.named)
