@@ -43,6 +43,8 @@ ENTRIES: Final = (
     ),
     Entry("sla", "Reckon with business time, and see what breaches next.", is_group=True),
     Entry("status", "Show lag, what waits, who has the lease and what is due."),
+    Entry("pause", "Have the records of a topic wait, until somebody resumes it."),
+    Entry("resume", "Have the records of a paused topic go on."),
     Entry("doctor", "Check everything that the service stands on."),
 )
 
