@@ -21,6 +21,7 @@ from handlers.batch import Setting, handle
 from handlers.entries import read
 from handlers.outcomes import Rules
 from handlers.record import StoredRecord
+from schemas.envelope import Headers
 
 BLANKS = re.compile(r"(\S) {2,}(?=\S)")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -87,19 +88,29 @@ class Command:
         }.items():
             self.monkeypatch.setenv(name, value)
 
-    def handle(self, *documents: Any, topic: str = "ticket.requested") -> list[StoredRecord]:  # noqa: ANN401  JSON values, or bytes
-        """Give these their outcomes, as the consumer does, and publish nothing."""
+    def handle(
+        self,
+        *documents: Any,  # noqa: ANN401  JSON values, or bytes
+        topic: str = "ticket.requested",
+        first: int = 0,
+        key: bytes | None = None,
+        headers: Headers = (),
+    ) -> list[StoredRecord]:
+        """Give these their outcomes, as the consumer does, and publish nothing.
+
+        first: the offset of the first one.
+        """
         records = [
             StoredRecord(
                 self.settings.topic_prefix + topic,
                 0,
                 offset,
                 1_750_000_000_000,
-                None,
+                key,
                 document if isinstance(document, bytes) else json.dumps(document).encode(),
-                (),
+                tuple(headers),
             )
-            for offset, document in enumerate(documents)
+            for offset, document in enumerate(documents, first)
         ]
         asyncio.run(self._handle(records))
         return records
