@@ -25,15 +25,25 @@ FAILED_AGAIN: Final = "failed_again"
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of one letter. reason: why it failed once more, or was refused."""
+    """What became of one letter. reason: why it failed once more, or was refused (code)."""
 
     letter: Coordinates
     outcome: Outcome
     reason: str | None = None
+    code: str | None = None
 
     @property
     def has_failed(self) -> bool:
         return self.outcome is Outcome.DEAD_LETTERED
+
+    @property
+    def is_refused_again(self) -> bool:
+        """Whether it was rejected before, and would be once more: nothing is told of that."""
+        return self.outcome is Outcome.DUPLICATE and self.reason is not None
+
+    @property
+    def is_resolved(self) -> bool:
+        return not (self.has_failed or self.is_refused_again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +69,9 @@ async def decide_again(
     """Decide a batch. letters: those of its records whose rows the caller has locked.
 
     state: of a letter that succeeds. keep_failures: whether one that fails once more is told so in
-    its row. edited: the values that were handled in place of the records' own. Raises what `handle`
-    raises; then nothing of it stands.
+    its row; one that was rejected and is refused once more stays as it is. edited: the values that
+    were handled in place of the records' own. Raises what `handle` raises; then nothing of it
+    stands.
     """
     again = Again(frozenset(letters), retry_rejections)
     handled = await handle(connection, entries, replace(setting, again=again))
@@ -76,7 +87,7 @@ async def decide_again(
             values.get(fate.letter),
         )
         for fate in told
-        if keep_failures or not fate.has_failed
+        if fate.is_resolved or (keep_failures and fate.has_failed)
     ]
     await letter_steps.take(connection, steps, actor)
     return DecidedAgain(handled, told)
@@ -90,9 +101,11 @@ def fates(handled: Handled) -> dict[Coordinates, Fate]:
         if record is None:
             continue
         refusal = decision.refused if isinstance(decision, Duplicate) else decision
-        reason = refusal.message if isinstance(refusal, Rejected) else None
-        outcome = outcome_of(decision)
-        found[coordinates(record)] = Fate(coordinates(record), outcome, reason)
+        place, outcome = coordinates(record), outcome_of(decision)
+        if isinstance(refusal, Rejected):
+            found[place] = Fate(place, outcome, refusal.message, refusal.code)
+        else:
+            found[place] = Fate(place, outcome)
     for change, became in handled.parties:
         if change.record is not None and not isinstance(became, Moved):
             found[coordinates(change.record)] = Fate(coordinates(change.record), became)
