@@ -59,22 +59,22 @@ class Records:
         found = [] if letter is None else [DEAD_LETTERED]
         if arrival.party is not None:
             return Verdict(found or self._of_party(arrival.party))
-        if arrival.identity is not None:
-            found += self._own(arrival, arrival.identity)
-        ruling = None if arrival.identity is None else self.rulings.get(arrival.identity)
+        identity = arrival.identity or (None if found else self._once_readable(arrival))
+        if identity is not None:
+            found += self._own(arrival, identity)
+        ruling = None if identity is None else self.rulings.get(identity)
         if found or ruling is None or ruling.record == arrival.place.record:
             return Verdict(found)
         if ruling.outcome in ACCEPTED:
             return Verdict([DUPLICATE])
-        return Verdict([], waits_for=arrival.identity)
+        return Verdict([], waits_for=identity)
 
     def _judge_again(self, handled: Arrival, letter: Letter) -> Verdict:
         """A letter that lives has the outcome of its row, and other rows must say the same."""
         if handled.party is not None:
             found = self._of_party(handled.party)
             return Verdict(found, is_borne_out=bool(found))
-        ruling = self.by_record.get(handled.place.record)
-        identity = handled.identity or (None if ruling is None else ruling.identity)
+        identity = handled.identity or self._once_readable(handled)
         own = [] if identity is None else self._own(handled, identity)
         if len(own) > 1:
             return Verdict(own)
@@ -87,6 +87,11 @@ class Records:
                 return Verdict(own, is_borne_out=bool(own))
             case outcome:
                 return Verdict(own, is_borne_out=own == [outcome])
+
+    def _once_readable(self, arrival: Arrival) -> Identity | None:
+        """Who a record was that can't be read now, as under narrower settings, but could be."""
+        ruling = self.by_record.get(arrival.place.record)
+        return None if ruling is None else ruling.identity
 
     def _own(self, arrival: Arrival, identity: Identity) -> list[str]:
         """The outcomes that name this very record."""

@@ -94,6 +94,8 @@ class Came:
 
     def _is_about(self, ruling: Ruling, arrival: Arrival) -> bool:
         letter = self._letters.get(arrival.place)
+        if letter is None and arrival.identity is None and arrival.party is None:
+            return True  # it could be read when it was decided
         if letter is None or letter.state not in HANDLED_AGAIN:
             return arrival.identity == ruling.identity
         handled = letter.edited or arrival

@@ -45,6 +45,7 @@ ENTRIES: Final = (
     Entry("status", "Show lag, what waits, who has the lease and what is due."),
     Entry("pause", "Have the records of a topic wait, until somebody resumes it."),
     Entry("resume", "Have the records of a paused topic go on."),
+    Entry("verify", "Check that nothing was lost, from topics and tables alone."),
     Entry("doctor", "Check everything that the service stands on."),
 )
 

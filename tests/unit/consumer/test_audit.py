@@ -678,6 +678,15 @@ def test_a_dead_letter_that_was_unreadable_for_us_too_is_found_by_its_record() -
     assert evidence.report().violations == ()
 
 
+def test_a_record_that_is_unreadable_by_now_keeps_what_it_became() -> None:
+    """As after a lower limit of its size."""
+    evidence = Evidence()
+    evidence.arrivals[0] = evidence.arrivals[0]._replace(identity=None)
+    report = evidence.report()
+    assert report.violations == ()
+    assert report.outcomes["created"] == 1
+
+
 @pytest.mark.parametrize("is_kept", [True, False])
 def test_a_party_that_was_a_dead_letter_is_applied_once_it_lives(is_kept: bool) -> None:  # noqa: FBT001
     evidence = Evidence()
