@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -41,13 +41,13 @@ class Act(StrEnum):
 class Trouble:
     """When a connection is struck, and how.
 
-    once_seen: begins once these bytes have passed toward the server; where empty, at once.
-    then_toward: of which stream `after_bytes` more bytes still pass. A cut concerns the whole
-    connection; held are the streams of `held`.
+    once_seen: begins once these have passed toward the server, one after the other; where there
+    are none, at once. then_toward: of which stream `after_bytes` more bytes still pass. A cut
+    concerns the whole connection; held are the streams of `held`.
     """
 
     act: Act
-    once_seen: bytes = b""
+    once_seen: tuple[bytes, ...] = ()
     then_toward: Toward = Toward.SERVER
     after_bytes: int = 0
     held: frozenset[Toward] = frozenset(Toward)
@@ -136,6 +136,16 @@ class Proxy:
             if link is not None:
                 self._links.discard(link)
                 link.cut()
+
+
+async def until_struck(proxies: Sequence[Proxy]) -> None:
+    """Wait until a connection of one of them has met its trouble."""
+    waiting = [asyncio.create_task(each.has_struck.wait()) for each in proxies]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 @dataclass(eq=False)
@@ -235,7 +245,7 @@ class _Course:
 
     def __init__(self, trouble: Trouble) -> None:
         self.trouble = trouble
-        self._sought = trouble.once_seen
+        self._sought = list(trouble.once_seen)
         self._last = b""
         self._left = trouble.after_bytes
 
@@ -257,14 +267,15 @@ class _Course:
 
     def _room_until_seen(self, chunk: bytes) -> int:
         """Up to and with the bytes that are looked for, also where they came in two pieces."""
-        before = len(self._last)
-        at = (self._last + chunk).find(self._sought)
+        before, sought = len(self._last), self._sought[0]
+        at = (self._last + chunk).find(sought)
         if at < 0:
-            self._last = (self._last + chunk)[1 - len(self._sought) :]
+            self._last = (self._last + chunk)[1 - len(sought) :]
             return len(chunk)
-        end = at + len(self._sought) - before
-        self._sought = b""
-        if self.trouble.then_toward is Toward.SERVER:
+        end = at + len(sought) - before
+        self._last = b""
+        self._sought.pop(0)
+        if not self._sought and self.trouble.then_toward is Toward.SERVER:
             self._left += end  # these pass on the way, and do not count
         return end
 

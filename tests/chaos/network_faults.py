@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from devstack.proxy import Act, Proxy, Toward, Trouble
+from devstack.proxy import Act, Proxy, Toward, Trouble, until_struck
 from tests.chaos.fault import Fault
 from tests.chaos.scene import Scene
 
 Side = Literal["Kafka", "PostgreSQL"]
 SIDES: Final[tuple[Side, ...]] = ("Kafka", "PostgreSQL")
-
-IN_A_FACT: Final = b'"ticket_number"'
-"""Passes toward Kafka in what we publish, and in nothing else that we send there."""
 
 
 def proxies_of(scene: Scene, *sides: Side) -> list[Proxy]:
@@ -30,7 +27,7 @@ def heal(proxies: Sequence[Proxy], *, late: bool = False) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """Everything takes 50 to 200 ms more, each way, on both sides."""
+    """Each round trip takes 50 to 200 ms more, on both sides."""
 
     name: str = "latency of 50-200 ms on both sides"
 
@@ -39,7 +36,7 @@ class Slow:
         try:
             for _ in range(4):
                 for proxy in proxies:
-                    proxy.delay(scene.rng.uniform(0.05, 0.2))
+                    proxy.delay(scene.rng.uniform(0.025, 0.1))
                 await asyncio.sleep(1)
         finally:
             heal(proxies)
@@ -62,10 +59,7 @@ class CutOff:
                 cut = Trouble(Act.CUT, then_toward=toward, after_bytes=scene.rng.randrange(5_000))
                 for proxy in proxies:
                     proxy.begin(cut)
-                await asyncio.wait(
-                    [asyncio.ensure_future(each.has_struck.wait()) for each in proxies],
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+                await until_struck(proxies)
                 await asyncio.sleep(scene.rng.uniform(0.2, 1))
         finally:
             heal(proxies)
@@ -90,10 +84,13 @@ class BlackHole:
         try:
             for proxy in proxies:
                 proxy.hold(*self.streams)
-            await asyncio.sleep(scene.rng.uniform(2, 15))
+            await asyncio.sleep(scene.rng.choice(HELD_SECONDS))
         finally:
             heal(proxies, late=self.late)
 
+
+HELD_SECONDS: Final = (2, 6, 12, 40)
+"""A deadline of a statement (30 s) and of a round to the brokers (8 s) are among them."""
 
 BOTH: Final = frozenset(Toward)
 NETWORK_FAULTS: Final[tuple[Fault, ...]] = (

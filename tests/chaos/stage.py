@@ -15,6 +15,7 @@ from devstack.topics import random_prefix
 from tests.chaos.crew import Crew
 from tests.chaos.load import Load
 from tests.chaos.scene import Scene
+from tests.scenarios.cluster_stage import through
 from tests.scenarios.world import World
 
 SERVICES: Final = 3
@@ -23,13 +24,6 @@ ONE_CLOCK: Final = {"log.message.timestamp.type": "LogAppendTime"}
 """Windows of the checker begin at an instant: the brokers', whatever clock a service has."""
 
 SETTINGS: Final = {"UNKNOWN_CUSTOMER_GRACE_SECONDS": "1"}
-
-
-def through(proxy: Proxy, url: str) -> str:
-    """The same database by way of a proxy."""
-    parts = urlsplit(url)
-    who = parts.netloc.rpartition("@")[0]
-    return parts._replace(netloc=f"{who}@127.0.0.1:{proxy.port}").geturl()
 
 
 @asynccontextmanager

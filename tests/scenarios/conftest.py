@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 
 from devstack.databases import create_database, drop_database
+from devstack.kafka_cluster import KafkaCluster, running_cluster
 from devstack.stack import Stack, running
 from devstack.topics import delete_topics, random_prefix
+from tests.scenarios.cluster_stage import ClusterStage, cluster_staged
 from tests.scenarios.world import World
 
 
@@ -63,3 +65,17 @@ async def worlds(
 async def own_world(worlds: Callable[[], Awaitable[World]]) -> World:
     """A fresh database and fresh topics on servers that may be stopped."""
     return await worlds()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[KafkaCluster]:
+    """Three Kafka nodes that scenarios stop and start."""
+    with running_cluster() as running_now:
+        yield running_now
+
+
+@pytest.fixture
+async def cluster_stage(cluster: KafkaCluster, database_url: str) -> AsyncIterator[ClusterStage]:
+    """A fresh database and fresh topics on the cluster, each behind proxies."""
+    async with cluster_staged(cluster, database_url) as stage:
+        yield stage

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
@@ -273,9 +274,9 @@ class World:
 
         await self.until(is_empty, "outbox and parked requests empty")
 
-    async def report(self) -> Report:
+    async def report(self, *, since: datetime | None = None) -> Report:
         """What the checker says now."""
-        return await verify(self.settings)
+        return await verify(self.settings, since=since)
 
     async def check(self) -> Report:
         """Nothing is left to do, and the promise held."""

@@ -68,14 +68,16 @@ async def test_a_connection_is_cut_after_so_many_bytes(toward: Toward) -> None:
 
 async def test_trouble_begins_once_something_was_seen_even_in_two_pieces() -> None:
     async with through_a_proxy() as (proxy, echo):
-        proxy.begin(Trouble(Act.HOLD, once_seen=b"COMMIT", held=frozenset({Toward.CLIENT})))
-        reader, writer = await said(proxy, b"BEGIN", b"COM")
+        proxy.begin(
+            Trouble(Act.HOLD, once_seen=(b"BEGIN", b"COMMIT"), held=frozenset({Toward.CLIENT}))
+        )
+        reader, writer = await said(proxy, b"COMMIT", b"BEGIN", b"COM")
         assert not proxy.has_struck.is_set()
         writer.write(b"MIT;")
         await proxy.has_struck.wait()
         proxy.heal(late=True)
         assert await reader.readexactly(4) == b"MIT;"
-        assert bytes(echo.received) == b"BEGINCOMMIT;"
+        assert bytes(echo.received) == b"COMMITBEGINCOMMIT;"
         writer.close()
 
 
