@@ -82,7 +82,8 @@ class Audit:
 
     since, until: the window. now: of the database. retries: replays that may have decided rejected
     records anew. waiting_for: arrivals that were duplicates, if a request of their identity was
-    parked when they came.
+    parked when they came. forgotten_before: what was decided about dead letters is removed once it
+    is so old; such a record has no outcome any more, and that is no violation.
     """
 
     published: Published
@@ -90,6 +91,7 @@ class Audit:
     until: datetime = NEVER
     now: datetime = NEVER
     retries: Sequence[Retry] = ()
+    forgotten_before: datetime = EVER
     violations: list[Violation] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     letters: dict[Place, Letter] = field(default_factory=dict)
@@ -215,6 +217,8 @@ class Audit:
         match found:
             case [outcome]:
                 self.outcomes[outcome] += 1
+            case [] if (place.arrived_at or NEVER) < self.forgotten_before:
+                self.outcomes["forgotten"] += 1
             case []:
                 self.outcomes["none"] += 1
                 self._say(Breach.NO_OUTCOME, f"{place} has no recorded outcome.")

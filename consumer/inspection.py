@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ import asyncpg
 from aiokafka import TopicPartition
 
 from consumer import losses, reading, window
-from consumer.audit import Audit, Report
+from consumer.audit import EVER, Audit, Report
 from consumer.audited_topics import AuditedTopics
 from consumer.breach import Breach, Violation
 from consumer.evidence import Identity, Place, Retry, Stretch
@@ -94,7 +94,9 @@ class Inspection:
             await window.kept_since(self.kafka, self.topics.facts, now),
         )
         retries = [Retry(*row) for row in await inventory.replays(snapshot)]
-        return Audit(published, *self._times, now, retries)
+        days = self.settings.dlq_retention_days
+        forgotten_before = EVER if days is None else now - timedelta(days=days)
+        return Audit(published, *self._times, now, retries, forgotten_before)
 
     async def _arrived(self) -> Arrived:
         """The records that the group says to be done with have their outcomes by now.
@@ -189,12 +191,13 @@ class Inspection:
 
     async def _judge_letters(self, audit: Audit, early: Offsets, judged: Bounds) -> None:
         """A letter whose record was not judged proves nothing."""
+        kept = Window(since=audit.forgotten_before)
 
         def concerns_us(letter: Any, time: bytes | None) -> bool:  # noqa: ANN401
             origin: Place | None = letter.origin
             if origin in audit.letters:
                 return True
-            if not self.window.holds(time):
+            if not (self.window.holds(time) and kept.holds(time)):
                 return False
             if origin is None:
                 return True

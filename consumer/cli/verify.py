@@ -26,9 +26,10 @@ def verify(
     ] = 5,
     as_json: Json = False,
 ) -> None:
-    """Check that nothing was lost: every record has its outcome, every fact was published.
+    """Check that nothing was lost, from topics and tables alone. Changes nothing.
 
-    Reads the inbound topics, the database and the outbound topics, and changes nothing.
+    Every record that the service is done with must have exactly one outcome, and every fact must
+    have been published as it was committed, the first time in its order.
     """
     settings = load_settings()
 

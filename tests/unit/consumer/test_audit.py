@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiokafka import TopicPartition
 
-from consumer.audit import Audit, Report
+from consumer.audit import EVER, Audit, Report
 from consumer.breach import Breach, Violation
 from consumer.evidence import (
     Arrival,
@@ -142,6 +142,7 @@ class Evidence:
     begun_at: datetime | None = None
     kept_since: dict[str, datetime] = field(default_factory=dict)
     begins: bool = False
+    forgotten_before: datetime = EVER
     told: dict[str, Told] = field(default_factory=dict)
     facts: list[Fact] = field(
         default_factory=lambda: [
@@ -168,7 +169,12 @@ class Evidence:
 
     def report(self) -> Report:
         published = Published(TOPIC_OF, self.begins, self.kept_since)
-        audit = Audit(published, now=NOW + HOUR, retries=self.retries)
+        audit = Audit(
+            published,
+            now=NOW + HOUR,
+            retries=self.retries,
+            forgotten_before=self.forgotten_before,
+        )
         rows = Rows(list(self.rulings.values()), self.letters, self.rejected, self.parties)
         stretch = Stretch("ticket.requested", 0, 0, 9, self.begun_at)
         audit.arrived(self.arrivals, stretch, rows, self.tenant)
@@ -720,6 +726,15 @@ def test_rows_about_a_topic_that_was_deleted_accuse_nobody() -> None:
     evidence.letters.append(older)
     evidence.begun_at = NOW - HOUR
     assert evidence.report().violations == ()
+
+
+def test_letters_that_were_decided_about_and_removed_since_are_forgotten() -> None:
+    evidence = Evidence()
+    lose_the_broken_record(evidence)
+    evidence.forgotten_before = NOW
+    report = evidence.report()
+    assert report.violations == ()
+    assert report.outcomes["forgotten"] == 1
 
 
 def test_a_topic_of_a_tenant_holds_its_outcomes() -> None:
