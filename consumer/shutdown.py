@@ -32,6 +32,7 @@ class Shutdown:
     def __init__(self, seconds: float, *, leave: Callable[[int], object] = os._exit) -> None:
         self.requested = asyncio.Event()
         self.expired = asyncio.Event()
+        self.reason: str | None = None
         self._seconds = seconds
         self._leave = leave
         self._timers: list[asyncio.TimerHandle] = []
@@ -57,6 +58,7 @@ class Shutdown:
         if self.requested.is_set():
             return
         log.info("shutdown.requested", reason=reason, seconds=self._seconds)
+        self.reason = reason
         self.requested.set()
         loop = asyncio.get_running_loop()
         self._timers.append(loop.call_later(self._seconds * SHARE_FOR_FINISHING, self._expire))
