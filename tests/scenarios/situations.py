@@ -16,7 +16,7 @@ from tests.scenarios.world import World
 
 INTAKE = frozenset(
     f"consumer.{name}"
-    for name in ("intake", "positions", "offsets", "party_progress", "lost_positions")
+    for name in ("intake", "positions", "offsets", "party_progress", "lost_positions", "pauses")
 )
 WRITING = frozenset(
     f"consumer.{name}"
@@ -147,6 +147,22 @@ async def lose_positions(world: World, number: int) -> None:
     admin = AdminClient({"bootstrap.servers": world.kafka, "log_level": 0})
     partition = TopicPartition(world.prefix + topic, 0, places[-2].offset)
     admin.delete_records([partition])[partition].result()
+
+
+async def send_a_stream_of_broken_records(world: World, number: int) -> None:
+    """Enough for the ceiling; who looked at the one before has resumed the topic."""
+    await world.ask("DELETE FROM paused_topics")
+    await world.publish(*[Message(b"broken %d" % number)] * 120)
+
+
+async def leave_once_paused(world: World, service: ServiceProcess) -> None:
+    """It pauses the topic itself, and is told to end; then somebody resumes it."""
+    await world.until_rows("paused_topics")
+    await service.line("http.listening")
+    service.signal(signal.SIGTERM)
+    await service.line("shutdown.requested")
+    await world.ask("DELETE FROM paused_topics")
+    await service.line("child.ended")
 
 
 async def send_more_than_there_is_room_for(world: World, number: int) -> None:
@@ -326,6 +342,13 @@ SITUATIONS = (
         finish=leave_in_the_middle,
         own_options={"BATCH_RECORDS": "5"},
         modules=INTAKE,
+    ),
+    Situation(
+        "a stream becomes dead letters",
+        send_a_stream_of_broken_records,
+        finish=leave_once_paused,
+        own_options={"DLQ_MAX_RATIO": "0.1"},
+        modules=frozenset({"consumer.pauses"}),
     ),
     Situation(
         "told to end while facts wait for the broker",
