@@ -10,11 +10,13 @@ from typing import NamedTuple
 import pytest
 
 from consumer import clients
+from consumer.breach import Breach
 from consumer.exact_names import ExactBatch
 from consumer.scan import started
 from consumer.subscription import Subscription
 from consumer.transaction import transaction
 from consumer.verify import verify
+from consumer.watching import Unwatched
 from db import letter_steps
 from db.connect import open_pool
 from handlers.again import decide_again
@@ -299,6 +301,69 @@ async def test_a_topic_that_was_made_anew_accuses_nobody(world: World) -> None:
     async with world.service():
         report = await world.come_to_rest()
     assert (report.outcomes["created"], report.losses) == (5, ())
+
+
+async def test_what_retention_deleted_unread_is_a_loss(world: World) -> None:
+    """Before the service has met it, and afterwards, when it has reported it."""
+    await world.make_topics_named("requests.one", partitions=1)
+    world.options["REQUEST_TOPICS"] = "requests.one"
+    await world.make_topics()
+    await world.publish(customer())
+    async with world.service() as service:
+        await world.publish(*[requested(number).on("requests.one") for number in range(10)])
+        await world.come_to_rest_and_leave(service)
+    await world.publish(*[requested(number).on("requests.one") for number in range(10, 30)])
+    delete_before(world, "requests.one", 25)
+    said = await ticketing(world, "verify")
+    assert said.code == 1
+    assert "requests.one:0 (offsets 10 to 24) were deleted before the group had read" in said.out
+    assert said.out.splitlines()[-1] == "The promise is broken: 15 records deleted unread."
+    async with world.service():
+        report = await world.come_to_rest()
+    assert (report.lost, report.holds) == (15, False)
+
+
+async def test_what_came_after_an_unknown_customer_was_refused_needs_an_outcome(
+    world: World,
+) -> None:
+    """Where its identity alone is on record, with the outcome of another record."""
+    world.options["UNKNOWN_CUSTOMER_GRACE_SECONDS"] = "0"
+    async with world.service():
+        for number in (1, 2):
+            await world.publish(requested(1))
+            await world.until_rows("ticket_facts", number)
+        report = await world.come_to_rest()
+    assert report.outcomes == {"rejected": 2}
+    first = "(SELECT min(occurred_at) FROM ticket_facts)"
+    await world.ask(f"DELETE FROM ticket_facts WHERE occurred_at > {first}")  # noqa: S608  our own words
+    await world.ask(
+        "UPDATE requests SET partition = (f.data::json ->> 'partition')::int,"
+        " \"offset\" = (f.data::json ->> 'offset')::bigint FROM ticket_facts f"
+    )
+    await world.ask("UPDATE ticket_facts SET occurred_at = occurred_at - interval '2 minutes'")
+    found = (await world.report()).found
+    assert [each.kind for each in found].count(Breach.NO_OUTCOME) == 1
+
+
+async def test_who_looks_is_told_how_much_is_read(finished: World) -> None:
+    told: dict[str, tuple[int | None, int]] = {}
+
+    class Line(Unwatched):
+        def __init__(self, total: int | None, unit: str) -> None:
+            self.unit = unit
+            told[unit] = (total, 0)
+
+        def advance(self, number: int) -> None:
+            total, done = told[self.unit]
+            told[self.unit] = (total, done + number)
+
+    await verify(finished.settings, watch=Line)
+    assert told == {
+        "records": (6, 6),
+        "facts in the database": (None, 2),
+        "published facts": (2, 2),
+        "dead letters": (1, 1),
+    }
 
 
 async def test_what_retention_deleted_of_the_outputs_is_not_taken_for_lost(world: World) -> None:
