@@ -40,8 +40,8 @@ def pause(
     else:
         since = shown(found.paused_at, utc_now())
         say(
-            f"{name} is paused already, by {found.paused_by} since {since}: {found.reason}"
-            " Nothing was changed."
+            f"{name} is paused already, by {found.paused_by} since {since},"
+            f" and nothing was changed. The reason: {found.reason}"
         )
 
 
