@@ -28,10 +28,10 @@ def test_a_topic_is_paused_once_and_resumed_once(prefixed: Command) -> None:
     )
     again = prefixed("pause", TOPIC, "--reason", "another", "--by", "Ben")
     who = f"{getpass.getuser()}@{socket.gethostname()}"
-    assert (again.code, again.page[0]) == (
-        0,
+    assert again.code == 0
+    assert again.page[0] == (
         f"{TOPIC} is paused already, by {who} since TIME (AGE), and nothing was changed."
-        " The reason: the portal sends nonsense",
+        " The reason: the portal sends nonsense"
     )
     resumed = prefixed("resume", "ticket.requested")
     assert (resumed.code, resumed.page) == (
