@@ -31,7 +31,7 @@ from consumer.progress import IntakeProgress, RelayProgress
 from consumer.readiness import MissingTopics, Readiness
 from consumer.relay import Relay
 from consumer.roles import ALL_ROLES, Role
-from consumer.rules import batch_setting
+from consumer.rules import batch_setting, letters_kept
 from consumer.settings import Settings
 from consumer.shutdown import Shutdown
 from consumer.subscription import Subscription
@@ -178,6 +178,7 @@ class Machine:
                 writes=writes,
                 setting=setting,
                 read=read_parked,
+                letters_kept=letters_kept(settings),
             )
         if Role.CONSUMER in roles:
             self.intake = self._make_intake(

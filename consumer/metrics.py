@@ -75,6 +75,9 @@ class Metrics:
     def _relay(self) -> None:
         self.relay_rounds = self._counter("relay_rounds", "Rounds that published something.")
         self.facts_published = self._counter("facts_published", "Facts acknowledged.", "topic")
+        self.dead_letters_removed = self._counter(
+            "dead_letters_removed", "Dead letters that were over, removed for their age."
+        )
         self.dead_letters_published = self._counter(
             "dead_letters_published", "Dead letters acknowledged.", "topic"
         )

@@ -1,5 +1,7 @@
 """What a batch is handled under, from the settings: the same for whoever hands over records."""
 
+from datetime import timedelta
+
 from consumer.setting_types import CustomerCheck
 from consumer.settings import Settings
 from handlers.batch import Setting
@@ -19,3 +21,9 @@ def batch_setting(settings: Settings, *, may_copy: bool) -> Setting:
         group_id=settings.group_id,
         copy_from=COPY_FROM if may_copy else NO_COPY,
     )
+
+
+def letters_kept(settings: Settings) -> timedelta | None:
+    """How long dead letters are kept once somebody has decided about them; None for ever."""
+    days = settings.dlq_retention_days
+    return None if days is None else timedelta(days=days)

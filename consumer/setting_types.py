@@ -16,6 +16,7 @@ SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5})
 MAX_PORT = 65535
 SECONDS_OF_AN_HOUR = 3_600
 SECONDS_OF_A_DAY = 86_400
+DAYS_OF_A_CENTURY = 36_500
 SECONDS_OF_A_YEAR = 31_536_000
 
 
@@ -122,5 +123,6 @@ GroupId = Annotated[str, Field(min_length=1, max_length=255)]
 Port = Annotated[int, Field(ge=0, le=MAX_PORT)]
 Grace = Annotated[float, Field(ge=0, le=SECONDS_OF_A_YEAR)]
 Ratio = Annotated[float, Field(gt=0, le=1)]
+RetentionDays = Annotated[float, Field(gt=0, le=DAYS_OF_A_CENTURY)]
 Window = Annotated[float, Field(gt=0, le=SECONDS_OF_A_DAY)]
 TimeToStop = Annotated[float, Field(gt=0, le=SECONDS_OF_AN_HOUR)]

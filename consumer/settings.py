@@ -160,6 +160,11 @@ class Settings(BaseSettings):
         "a number above 0 up to 86400 (a day)",
         "Over how long that share is reckoned, once it holds 100 records.",
     )
+    dlq_retention_days: types.RetentionDays | None = _setting(
+        None,
+        "a number of days above 0, up to 36500",
+        "How long dead letters that somebody has decided about are kept; for ever if absent.",
+    )
     shutdown_seconds: types.TimeToStop = _setting(
         20.0,
         "a number above 0 up to 3600 (an hour)",

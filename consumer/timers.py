@@ -1,7 +1,8 @@
 """What happens because time passed: each timer sweeps up what is due, and sleeps until more is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from consumer.closing import Closing
@@ -10,6 +11,8 @@ from consumer.firing import LONGEST_SLEEP_SECONDS as LONGEST_BETWEEN_CLOCKS
 from consumer.firing import Firing
 from consumer.metrics import Metrics
 from consumer.parking import Parking
+from consumer.retention import LONGEST_SLEEP_SECONDS as LONGEST_BETWEEN_REMOVALS
+from consumer.retention import Retention
 from consumer.telling import Telling
 from consumer.writes import Writes
 from handlers.batch import Entry, Setting
@@ -38,6 +41,7 @@ class Timers:
         writes: Writes,
         setting: Setting,
         read: Callable[[Record], Entry],
+        letters_kept: timedelta | None = None,
     ) -> None:
         self._dependencies = dependencies
         self.parking = Parking(
@@ -47,6 +51,9 @@ class Timers:
             pool=pool, metrics=metrics, writes=writes, copy_from=setting.copy_from
         )
         self.firing = Firing(pool=pool, writes=writes, metrics=metrics, copy_from=setting.copy_from)
+        self.retention: Retention | None = None
+        if letters_kept is not None:
+            self.retention = Retention(pool=pool, metrics=metrics, kept=letters_kept)
         self._parties_changed = asyncio.Event()
 
     def wake(self) -> None:
@@ -56,13 +63,17 @@ class Timers:
     async def run(self) -> None:
         """Sweep, sleep, for ever."""
         async with asyncio.TaskGroup() as group:
-            for name, sweep, woken, longest in (
-                ("parking", self.parking.sweep, self._parties_changed, LONGEST_SLEEP_SECONDS),
-                ("closing", self.closing.sweep, asyncio.Event(), LONGEST_SLEEP_SECONDS),
-                ("firing", self.firing.sweep, asyncio.Event(), LONGEST_BETWEEN_CLOCKS),
-            ):
+            for name, sweep, woken, longest in self._sweeps():
                 timer = repeat(sweep, woken, self._dependencies, longest)
                 group.create_task(timer, name=f"timers.{name}")
+
+    def _sweeps(self) -> Iterator[tuple[str, Sweep, asyncio.Event, float]]:
+        """Each with what wakes it, and the most seconds between two looks."""
+        yield "parking", self.parking.sweep, self._parties_changed, LONGEST_SLEEP_SECONDS
+        yield "closing", self.closing.sweep, asyncio.Event(), LONGEST_SLEEP_SECONDS
+        yield "firing", self.firing.sweep, asyncio.Event(), LONGEST_BETWEEN_CLOCKS
+        if self.retention is not None:
+            yield "retention", self.retention.sweep, asyncio.Event(), LONGEST_BETWEEN_REMOVALS
 
 
 async def repeat(
@@ -76,14 +87,12 @@ async def repeat(
         woken.clear()
         seconds = await dependencies.retrying("database", sweep)
         try:
-            async with asyncio.timeout(min(nap(seconds), longest)):
+            async with asyncio.timeout(nap(seconds, longest)):
                 await woken.wait()
         except TimeoutError:
             continue
 
 
-def nap(seconds: float | None) -> float:
+def nap(seconds: float | None, longest: float = LONGEST_SLEEP_SECONDS) -> float:
     """How long to sleep where the next is due in so many seconds."""
-    if seconds is None:
-        return LONGEST_SLEEP_SECONDS
-    return min(max(seconds, SHORTEST_SLEEP_SECONDS), LONGEST_SLEEP_SECONDS)
+    return longest if seconds is None else min(max(seconds, SHORTEST_SLEEP_SECONDS), longest)

@@ -25,7 +25,7 @@ SELECT FROM dead_letters
 """
 
 SET_STATE: Final = """
-UPDATE dead_letters SET state = $5, outcome = coalesce($6, outcome),
+UPDATE dead_letters SET state = $5, outcome = $6,
        attempts = attempts + ($5 = 'failed_again')::int
  WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND record_timestamp = $4
 """

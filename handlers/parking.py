@@ -1,20 +1,25 @@
 """Requests whose customer was unknown: decided once the customer is known, or time is up."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
-from db import dead_letters, parked, requests
+from db import dead_letters, letter_steps, parked, requests
+from db.letter_steps import Step
 from db.requests import Stretch
+from handlers.again import FAILED_AGAIN
 from handlers.batch import Broken, Entry, Handled, Setting, letter, tell_apart
 from handlers.identity import ticket_id
 from handlers.knowledge import gather
 from handlers.outcomes import Parked, Request
-from handlers.record import Record, StoredRecord, headers_of
+from handlers.record import Record, StoredRecord, coordinates, headers_of
 from handlers.requests import decide
 from handlers.rows import rows_of
 from handlers.write import write
+
+THE_SERVICE: Final = "the service"
+"""Who did what nobody asked for, in an audit."""
 
 Key = tuple[str, str]
 """Tenant and request key."""
@@ -54,6 +59,8 @@ async def decide_parked(
     fresh, repeated = tell_apart(broken.values(), dead)
     if fresh:
         await dead_letters.add(connection, [letter(each, known, setting) for each in fresh])
+    if repeated:
+        await failed_after_all(connection, repeated)
     if broken:
         await requests.forget_parked(connection, list(broken))
     written = rows_of(final, known)
@@ -78,6 +85,17 @@ async def decide_parked(
         versions=known.versions,
         unreadable=known.unreadable,
     )
+
+
+async def failed_after_all(connection: asyncpg.Connection, broken: Sequence[Broken]) -> None:
+    """Letters that were redriven and parked, and now turn out broken: they wait for people again.
+
+    Others of these records were dead letters before they were parked for another reason.
+    """
+    reasons = {coordinates(each.record): each.message for each in broken}
+    parked_letters = await letter_steps.lock_parked(connection, list(reasons))
+    steps = [Step(each, FAILED_AGAIN, None, reasons[each]) for each in parked_letters]
+    await letter_steps.take(connection, steps, THE_SERVICE)
 
 
 def _entry(key: Key, entry: Entry) -> Request | Broken:

@@ -27,6 +27,7 @@ from tests.records import MOST_BYTES, REQUESTS, customer_change, partner_change
 
 OTHER_TABLES = (
     *("party_positions", "lost_positions", "leases", "held_facts", "policies"),
+    "dead_letter_steps",
     *("sla_clocks", "sla_segments"),
 )
 QUESTIONS = ("execute", "fetch", "fetchrow", "fetchval", "executemany", "copy_to_table")

@@ -26,6 +26,7 @@ from db import (
     closing,
     held_facts,
     inventory,
+    letter_retention,
     letters,
     outbox,
     parked,
@@ -89,6 +90,7 @@ EXCEPTIONS: Final = {
     (letters.SET_ERRORS, "dead_letters"): LETTERS,
     (letters.TOPICS_WITHOUT_DLQ, "dead_letters"): LETTERS,
     (letters.WAITING, "dead_letters"): LETTERS,
+    (letter_retention.REMOVE, "dead_letters"): LETTERS,
 }
 """(statement, table): why it is not reached by tenant."""
 
@@ -109,7 +111,9 @@ OPERATORS: Final = {
     "held_release": "operators let go what is held of all tenants, unless they name one",
     "status": "figures for operators, of all tenants together",
     "dead_letter_reading": LETTERS,
+    "letter_search": LETTERS,
     "letter_steps": LETTERS,
+    "replays": LETTERS,
     "request_reading": "operators name a request or record, and a tenant only where several match",
     "ticket_reading": "operators name a number, and a tenant only where several match",
 }

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from consumer.timers import LONGEST_SLEEP_SECONDS, SHORTEST_SLEEP_SECONDS
-from db import parked
+from db import letter_steps, parked
 from handlers import parking
+from handlers.again import decide_again
 from handlers.batch import Entry, handle
 from handlers.entries import TopicRole, read
 from handlers.identity import rejection_id, ticket_number
 from handlers.outcomes import Rules
-from handlers.record import Record
+from handlers.record import Record, coordinates
 from tests.integration.batch_stage import BatchStage, outcomes, staged, tally
 from tests.integration.test_batch import until_waiting
 from tests.records import MOST_BYTES, asked, broken, customer_change
@@ -242,6 +243,41 @@ async def test_a_broken_parked_row_that_is_a_dead_letter_already(stage: BatchSta
     await stage.sweep()
     assert (await stage.count("parked_requests"), await stage.count("dead_letters")) == (0, 1)
     assert stage.retries == 0
+
+
+@pytest.mark.parametrize("is_poison", [False, True], ids=["not readable", "not writable"])
+async def test_a_letter_that_was_parked_and_is_broken_after_all_has_failed_again(
+    stage: BatchStage, *, is_poison: bool
+) -> None:
+    """It must not stay redriven: nothing came of it."""
+    await stage.settle([broken(4), broken(5), broken(6)])
+    mended = [asked(4, 4), asked(5, 5, description="smuggled")]
+    letters = [coordinates(each.record) for each in mended if each.record is not None]
+    async with stage.transaction() as connection:
+        await letter_steps.lock(connection, letters)
+        done = await decide_again(
+            connection, mended, letters, stage.setting, actor="ops", state="redriven"
+        )
+    assert [fate.outcome for fate in done.fates] == ["parked", "parked"]
+    if is_poison:
+        stage.watched.poison = "smuggled"
+    else:
+        await stage.ask("UPDATE parked_requests SET value = 'x' WHERE \"offset\" = 5")
+    await stage.know("Anna")
+    await stage.sweep()
+    rows = await stage.ask('SELECT state, outcome, attempts FROM dead_letters ORDER BY "offset"')
+    assert [tuple(row) for row in rows] == [
+        ("redriven", "parked", 1),
+        ("failed_again", None, 2),
+        ("dead", None, 1),
+    ]
+    (step,) = await stage.ask(
+        'SELECT "offset", number, actor, state, reason FROM dead_letter_steps WHERE number = 2'
+    )
+    assert tuple(step)[:4] == (5, 2, "the service", "failed_again")
+    assert "value: " in step["reason"]
+    assert await stage.count("parked_requests") == 0
+    assert await stage.count("requests WHERE outcome = 'created'") == 1
 
 
 async def test_a_broken_parked_row_never_frees_an_identity_that_is_used_up(

@@ -11,6 +11,7 @@ from consumer.cli.failures import READ
 from db import (
     clock_reading,
     dead_letter_reading,
+    letter_retention,
     letter_search,
     letter_steps,
     request_reading,
@@ -91,6 +92,7 @@ QUESTIONS: dict[str, tuple[str, list[object]]] = {
         [*PICKY.arguments, *(None,) * 5, 20],
     ),
     "the next dead letters in turn": (letter_search.NEXT, [*PICKY.arguments, SOON, *LETTER, 20]),
+    "dead letters that are over": (letter_retention.REMOVE, [timedelta(days=1), None, 500]),
     "dead letters by name": (letter_search.NAMED, [[each] for each in LETTER]),
     "what was done about a letter": (letter_steps.OF_LETTER, [*LETTER]),
     "what was last done about letters": (letter_steps.LAST, [[each] for each in LETTER]),

@@ -217,6 +217,27 @@ async def let_a_ticket_fall_due(world: World, number: int) -> None:
     )
 
 
+async def let_a_letter_be_over(world: World, number: int) -> None:
+    """Somebody has decided long ago about the letter of a record that retention has taken since."""
+    await world.ask(
+        """
+        INSERT INTO dead_letters (topic, partition, "offset", record_timestamp, header_names,
+            header_values, error_class, error_message, group_id, failed_at, state)
+        VALUES ('gone', 0, $1, 0, '{}', '{}', 'NotJson', '?', 'group', now() - interval '9 days',
+                'discarded')
+        """,
+        number,
+    )
+
+
+async def leave_once_removed(world: World, service: ServiceProcess) -> None:
+    async def is_removed() -> bool:
+        return await world.count("dead_letters") == 0
+
+    await world.until(is_removed, "letters that are over are removed")
+    await leave(world, service)
+
+
 async def leave_once_closed(world: World, service: ServiceProcess) -> None:
     await until_none_is_resolved(world, longer_than_days=1)
     await leave(world, service)
@@ -378,6 +399,14 @@ SITUATIONS = (
         finish=leave_once_closed,
         arguments=("--role", "timers", "--role", "relay"),
         modules=frozenset({"consumer.timers", "consumer.closing"}),
+    ),
+    Situation(
+        "dead letters are over",
+        let_a_letter_be_over,
+        finish=leave_once_removed,
+        arguments=("--role", "timers", "--role", "relay"),
+        options={"DLQ_RETENTION_DAYS": "1"},
+        modules=frozenset({"consumer.retention"}),
     ),
     Situation(
         "clocks fall due",

@@ -85,6 +85,11 @@ def test_a_timer_sleeps_until_the_next_is_due(seconds: float | None, sleep: floa
     assert nap(seconds) == sleep
 
 
+def test_a_timer_may_sleep_longer_or_not_so_long() -> None:
+    assert [nap(seconds, 600.0) for seconds in (None, 60.0, 9_000.0)] == [600.0, 60.0, 600.0]
+    assert [nap(seconds, 0.2) for seconds in (None, 60.0, 0.1)] == [0.2, 0.2, 0.1]
+
+
 async def test_it_sweeps_again_when_the_next_is_due() -> None:
     sweeper = Sweeper(0.0, -1.0, 0.0)
     await stopped([repeat(sweeper, asyncio.Event(), dependencies())], sweeper.is_idle.wait)
