@@ -1,7 +1,7 @@
 """From Kafka to batches: fetch, decode, take in turn, settle, commit offsets; drain when told."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -81,7 +81,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
-        self._draining = False
+        self._draining = self._may_be_unfair = False
         self._stopping = asyncio.Event()
         pauses.whenever_changed(self._obey_pauses)
 
@@ -161,12 +161,15 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
                 await self._queue(fetched)
 
     async def _fetched(self) -> Mapping[TopicPartition, Sequence[Any]]:
-        wanted = self._wanted()
-        seconds = CATCHING_UP_SECONDS if wanted else FETCH_SECONDS
+        fetched: Mapping[TopicPartition, Sequence[Any]] = {}
         try:
-            fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
-                *wanted, timeout_ms=int(seconds * 1000), max_records=self._fetch_records
-            )
+            for wanted, seconds in self._wanted():
+                fetched = await self._consumer.getmany(
+                    *wanted, timeout_ms=int(seconds * 1000), max_records=self._fetch_records
+                )
+                if fetched:
+                    self._may_be_unfair |= bool(wanted)
+                    break
         except NoOffsetForPartitionError as error:
             await self._positions.begin(error.args[0])
         except OffsetOutOfRangeError as error:
@@ -175,17 +178,26 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
             return fetched
         return {}
 
-    def _wanted(self) -> list[TopicPartition]:
-        """Whose records to fetch now; all, where none is named.
+    def _wanted(self) -> Iterator[tuple[list[TopicPartition], float]]:
+        """Whose records to fetch now, and how long to wait for them; all, where none is named.
 
         Requests are held until the customers announced before are known. If they were fetched
         meanwhile, they would take up all the room, and no customer could come in any more.
+
+        aiokafka hands over all that it has of a partition before it looks at the next. So after
+        each batch those are asked first of whom nothing is here, until they have nothing: a flood
+        is not to delay them.
         """
-        if self._party_progress.is_caught_up:
-            return []
-        return [
-            each for each in self._consumer.assignment() if self._subscription.is_party(each.topic)
-        ]
+        assigned = self._consumer.assignment()
+        parties = [each for each in assigned if self._subscription.is_party(each.topic)]
+        if parties and not self._party_progress.is_caught_up:
+            yield parties, CATCHING_UP_SECONDS
+            return
+        if self._may_be_unfair:
+            self._may_be_unfair = False
+            if quiet := self.lanes.without_any(assigned):
+                yield quiet, 0
+        yield [], FETCH_SECONDS
 
     async def _wait_for_room(self) -> None:
         """Wait until batches have been taken; have nothing fetched where that takes long."""
@@ -236,6 +248,7 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
                 batch = self.lanes.take(self._batch_records, BATCH_BYTES, self._is_held)
                 if not batch:
                     break
+                self._may_be_unfair = True
                 self._update_room()
                 task = group.create_task(self._settle(batch), name="intake.batch")
                 self._in_flight.add(task)

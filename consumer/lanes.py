@@ -91,13 +91,20 @@ class Lanes:
     ) -> Batch:
         """Records of idle partitions, up to the limits; those served go to the end of the row.
 
+        Whoever has few waiting is served first and whole: all of them together take half a batch
+        at most, so that a flood neither delays them nor is stopped by them.
         limit_bytes: of values; the record that goes over it is the batch's last.
         """
+        ready = [
+            (partition, lane)
+            for partition, lane in self._lanes.items()
+            if lane.queue and not lane.in_flight and not is_held(partition)
+        ]
+        few = limit // (2 * len(ready)) if ready else 0
+        ready.sort(key=lambda each: len(each[1].queue) > few)
         batch: Batch = {}
         room, room_bytes = limit, limit_bytes
-        for partition, lane in list(self._lanes.items()):
-            if lane.in_flight or not lane.queue or is_held(partition):
-                continue
+        for partition, lane in ready:
             taken: list[Waiting] = []
             while lane.queue and room > 0 and room_bytes > 0:
                 waiting = lane.queue.popleft()
@@ -111,6 +118,11 @@ class Lanes:
         self.buffered -= limit - room
         self.buffered_bytes -= limit_bytes - room_bytes
         return batch
+
+    def without_any(self, partitions: Iterable[TopicPartition]) -> list[TopicPartition]:
+        """Those of which nothing is here, neither queued nor in flight."""
+        busy = {each for each, lane in self._lanes.items() if lane.queue or lane.in_flight}
+        return [each for each in partitions if each not in busy]
 
     def finish(self, batch: Batch) -> dict[TopicPartition, int]:
         """The batch is committed: its partitions are idle again. Returns their next offsets.

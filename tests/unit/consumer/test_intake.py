@@ -307,6 +307,23 @@ async def test_customers_are_read_before_requests_however_many_there_are() -> No
         assert topics[:first].count(PARTNERS.topic) == 150
 
 
+async def test_a_flood_delays_who_has_little_by_three_batches_at_most() -> None:
+    """The client hands over all that it has of the first partition before the next one's."""
+    async with started() as stage:
+        stage.batches.gate.clear()
+        stage.consumer.append(ONE, values(300))
+        await stage.until(lambda: stage.batches.begun)
+        stage.consumer.append(THREE, values(1))
+        begun = len(stage.batches.begun)
+        stage.batches.gate.set()
+        await stage.until_settled(THREE, 1)
+        row = [
+            {entry.record.partition for entry in entries if entry.record is not None}
+            for entries in stage.batches.begun
+        ]
+    assert any(THREE.partition in partitions for partitions in row[begun : begun + 3]), row
+
+
 async def test_requests_wait_for_the_batch_that_holds_the_last_customer() -> None:
     async with started(assigned=[CUSTOMERS, ONE]) as stage:
         stage.batches.gate.clear()

@@ -51,6 +51,36 @@ def test_partitions_are_served_in_turn() -> None:
     assert offsets(lanes.take(3, 1_000_000, never)) == {ONE: [3], TWO: [3]}
 
 
+def test_whoever_has_few_is_served_first_and_whole() -> None:
+    lanes = Lanes()
+    *flood, quiet = PARTITIONS
+    for partition in flood:
+        lanes.add(partition, waiting(partition, *range(100)))
+    lanes.add(quiet, waiting(quiet, 7, 8))
+    assert offsets(lanes.take(40, 1_000_000, never)) == {quiet: [7, 8], flood[0]: [*range(38)]}
+    assert offsets(lanes.take(40, 1_000_000, never)) == {flood[1]: [*range(40)]}
+
+
+def test_many_with_few_leave_half_a_batch_to_who_has_much() -> None:
+    lanes = Lanes()
+    many, *few = PARTITIONS
+    lanes.add(many, waiting(many, *range(100)))
+    for partition in few:
+        lanes.add(partition, waiting(partition, *range(5)))
+    batch = offsets(lanes.take(40, 1_000_000, never))
+    assert {each: len(taken) for each, taken in batch.items()} == {many: 25} | dict.fromkeys(few, 5)
+
+
+def test_who_has_nothing_here() -> None:
+    lanes = Lanes()
+    lanes.add(ONE, waiting(ONE, 0, 1))
+    assert lanes.without_any(PARTITIONS) == PARTITIONS[1:]
+    batch = lanes.take(2, 1_000_000, never)
+    assert lanes.without_any(PARTITIONS) == PARTITIONS[1:]
+    lanes.finish(batch)
+    assert lanes.without_any(PARTITIONS) == PARTITIONS
+
+
 def test_a_held_partition_waits_and_the_others_go_on() -> None:
     lanes = Lanes()
     for partition in (ONE, TWO):
@@ -93,7 +123,7 @@ def test_a_batch_ends_with_the_record_that_makes_it_too_long() -> None:
     lanes.add(TWO, waiting(TWO, 0))
     length = lanes.buffered_bytes // 4
     assert length > 0
-    assert offsets(lanes.take(9, length + 1, never)) == {ONE: [0, 1]}
+    assert offsets(lanes.take(12, length + 1, never)) == {ONE: [0, 1]}
     assert lanes.buffered_bytes == 2 * length
 
 
