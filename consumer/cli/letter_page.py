@@ -22,6 +22,7 @@ from handlers.record import headers_of
 from schemas.envelope import Headers
 
 MOST_LINES: Final = 200
+CODED: Final = "data_base64"
 ENVELOPE_AT_FAULT: Final = "InvalidEnvelope"
 
 
@@ -95,10 +96,13 @@ def print_letter(page: Page, now: datetime) -> None:
     if kept.value is None:
         say("(none: a tombstone)")
         return
-    is_structured = is_event(page.headers)
-    path = _path_in(letter, is_structured=is_structured)
+    coded = _coded_data(kept.value, page.headers)
+    path = (
+        _path_in(letter, "data" if coded is None else CODED)
+        if is_event(page.headers)
+        else letter.error_path
+    )
     _print_lines(marked_lines(kept.value, path, letter.error_message))
-    coded = _coded_data(kept.value, page.headers) if is_structured else None
     if coded is not None:
         say("\ndata, decoded from data_base64", "bold")
         _print_lines(marked_lines(coded, letter.error_path, letter.error_message))
@@ -200,18 +204,19 @@ def _changes(step: Taken, page: Page) -> list[Difference] | None:
     return differences(page.kept.value, step.value, page.headers)
 
 
-def _path_in(letter: Summary, *, is_structured: bool) -> str | None:
-    """Where the fault is in the value: paths of a CloudEvent's errors are those of its data."""
+def _path_in(letter: Summary, data: str) -> str | None:
+    """Where the fault is in an event: but for its envelope's, paths are those of its data."""
     path = letter.error_path
-    if not is_structured or path is None or letter.error_class == ENVELOPE_AT_FAULT:
+    if path in {None, data} or letter.error_class == ENVELOPE_AT_FAULT:
         return path
-    return path if path == "data" else f"data.{path}"
+    return f"{data}.{path}"
 
 
 def _coded_data(value: bytes, headers: Headers) -> bytes | None:
+    """The data of an event that carries it as Base64."""
     try:
         event = content_of(value, headers).event or {}
-        coded = event.get("data_base64")
+        coded = event.get(CODED)
         if event.get("data") is not None or not isinstance(coded, str):
             return None
         return base64.b64decode(coded, validate=True)
