@@ -13,10 +13,13 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumer import clock
 from consumer.dependencies import Dependencies
-from consumer.portions import FETCH_RECORDS, how_many_next
+from consumer.portions import how_many_next
 from consumer.scan import end_offsets
 
 FETCH_MS: Final = 500
+RECORDS_AT_ONCE: Final = 16
+"""Each may turn out to be megabytes long, whatever came before it."""
+
 PAUSE_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 5.0
 """After so long without a record the ends are asked for: the topic may be another by now."""
@@ -55,7 +58,7 @@ class ReplayScan:
         self._at = {each: start for each, (start, _) in stretches.items()}
         self._open = {each: end for each, (start, end) in stretches.items() if start < end}
         self._on_lost = on_lost
-        self._records = FETCH_RECORDS
+        self._records = RECORDS_AT_ONCE
         self._moved_at = clock.seconds()
 
     async def read(self) -> AsyncIterator[Read]:
@@ -89,7 +92,7 @@ class ReplayScan:
             self._seek()  # what other partitions handed over in the same call was not seen
             await asyncio.sleep(PAUSE_SECONDS)
         else:
-            self._records = how_many_next(fetched)
+            self._records = min(RECORDS_AT_ONCE, how_many_next(fetched))
             if fetched:
                 self._dependencies.up("kafka")
             return fetched

@@ -82,7 +82,10 @@ class ReplayStage:
 
     def pass_over(self) -> None:
         """Have the group commit the ends without having read anything, as an operator may."""
-        asyncio.run(_commit_ends(self.settings))
+        asyncio.run(self.passed_over())
+
+    async def passed_over(self) -> None:
+        await _commit_ends(self.settings)
 
     def replay(self, *words: str) -> Done:
         return self.command("replay", *words, "--yes", "--json", "--by", "ops")
@@ -94,7 +97,10 @@ class ReplayStage:
         return {name: number for name, number in done.json["counts"].items() if number}
 
     def ask(self, question: str, *arguments: object) -> list[tuple[Any, ...]]:
-        return asyncio.run(_ask(self.settings, question, arguments))
+        return asyncio.run(self.asked(question, *arguments))
+
+    async def asked(self, question: str, *arguments: object) -> list[tuple[Any, ...]]:
+        return await _ask(self.settings, question, arguments)
 
     def tables(self) -> dict[str, list[str]]:
         """Every row of every table but those of replays."""
