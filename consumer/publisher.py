@@ -18,14 +18,17 @@ from consumer.outgoing import Outgoing
 from consumer.shipment import Batch, Packing, Shipment
 
 REFUSALS = (
-    errors.InvalidTimestampError,
     errors.InvalidTopicError,
     errors.MessageSizeTooLargeError,
     errors.PolicyViolationError,
     errors.RecordListTooLargeError,
     errors.RecordTooLargeError,
 )
-"""Answers about what was sent. Any other failure means that it can't be taken now."""
+"""Answers about what was sent. Any other failure means that it can't be taken now.
+
+So does a broker that refuses the time of our stamps, as by default one more than an hour ahead: it
+is our clock that is wrong, all records would be refused, and once it is right none will be.
+"""
 
 FAILURES = (errors.KafkaError, OSError, TimeoutError, AssertionError)
 """aiokafka asserts that a partition exists: it doesn't after its topic was deleted."""
@@ -74,6 +77,7 @@ class Publisher:
         self._producer: AIOKafkaProducer | None = None
         self._changing = asyncio.Lock()
         self._tracked: set[str] = set()
+        self._asked_for: list[set[str]] = []
         self._missing_until: dict[str, float] = {}
         self.limits: dict[str, int] = {}
 
@@ -186,24 +190,29 @@ class Publisher:
         """Have the producer know these topics, those that exist, and keep knowing them.
 
         Where another task asks for the same topics at this moment, `set_topics` returns at once,
-        before the answer: what is still unknown then is asked for once more.
+        before the answer: what is still unknown then is asked for once more. What other tasks ask
+        for is named along: the client knows only the topics that were named last.
         """
         client = producer.client
-        async with asyncio.timeout(self._send_seconds):
-            for ask in (
-                partial(client.set_topics, self._tracked | topics),
-                client.force_metadata_update,
-            ):
-                if not await ask():
-                    raise errors.KafkaConnectionError("no broker answers")
-                if not topics - _known_partitions(producer, topics).keys():
-                    break
+        self._asked_for.append(topics)
+        try:
+            async with asyncio.timeout(self._send_seconds):
+                for ask in (
+                    partial(client.set_topics, self._tracked.union(*self._asked_for)),
+                    client.force_metadata_update,
+                ):
+                    if not await ask():
+                        raise errors.KafkaConnectionError("no broker answers")
+                    if not topics - _known_partitions(producer, topics).keys():
+                        break
+        finally:
+            self._asked_for.remove(topics)
         if denied := topics & producer.client.cluster.unauthorized_topics:
             raise errors.TopicAuthorizationFailedError(*sorted(denied))
         found = _known_partitions(producer, topics).keys()
         self._tracked |= found
-        if self._tracked:
-            producer.client.set_topics(self._tracked)
+        if wanted := self._tracked.union(*self._asked_for):
+            producer.client.set_topics(wanted)
         until = self._seconds() + self._missing_seconds
         self._missing_until |= dict.fromkeys(topics - found, until)
 

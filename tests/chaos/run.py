@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 from unittest.mock import patch
 
-from consumer import verify
+from consumer import verify, window
 from consumer.audit import Report
 from tests.chaos.fault import Fault
 from tests.chaos.scene import Scene
@@ -53,7 +53,7 @@ async def run(plan: Plan, tell: Callable[[str], None]) -> Verdict:
     ends_at = loop.time() + plan.seconds
     name = "the beginning"
     # One machine, one clock: windows need no minute of overlap.
-    with patch.object(verify, "CLOCKS_DIFFER_BY", timedelta(0)):
+    with patch.object(window, "CLOCKS_DIFFER_BY", timedelta(0)):
         async with scene_set(rng, per_second=plan.per_second) as scene:
             try:
                 await _come_to_rest(scene)
