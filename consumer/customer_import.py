@@ -112,14 +112,14 @@ async def import_all(
         for start in range(0, len(customers), AT_ONCE):
             chunk = customers[start : start + AT_ONCE]
             changes = [_change(line, value, now_ms) for line, value in chunk]
-            outcomes = await _apply(pool, changes, dry_run=dry_run)
+            outcomes = await apply_at_once(pool, changes, dry_run=dry_run)
             _count(imported, zip(chunk, outcomes, strict=True))
     finally:
         await pool.close()
     return imported
 
 
-async def _apply(
+async def apply_at_once(
     pool: asyncpg.Pool, changes: Sequence[PartyChange], *, dry_run: bool
 ) -> list[Outcome | Moved]:
     """Apply the changes of one transaction, again where a consumer wrote the same meanwhile."""

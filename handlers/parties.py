@@ -103,6 +103,14 @@ class Register:
         self._states[state.id] = state
         self._dirty.add(state.id)
 
+    def changed(self) -> dict[str, PartyState]:
+        """Who is not stored as it is now, by id."""
+        return {
+            party_id: self._states[party_id]
+            for party_id in sorted(self._dirty)
+            if self._states[party_id] != self._stored.get(party_id)
+        }
+
     def replaced(self) -> list[Row]:
         """The stored rows that changed, in key order."""
         return self._rows(self._dirty & set(self._stored))

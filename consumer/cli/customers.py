@@ -1,4 +1,4 @@
-"""`ticketing customers`: who the customers are, where no topic announces them."""
+"""`ticketing customers`: who the customers are, from a file or once more from their topics."""
 
 import asyncio
 from enum import StrEnum
@@ -7,13 +7,19 @@ from typing import Annotated, Final
 import typer
 
 from consumer.cli.asking import DryRun, Yes, confirm
-from consumer.cli.failures import FAILED, CommandFailed, database_explained, database_place
+from consumer.cli.failures import (
+    FAILED,
+    WRONG_USE,
+    CommandFailed,
+    database_explained,
+    database_place,
+)
 from consumer.cli.output import Json, print_json, say
 from consumer.cli.request_lines import STDIN, read_bytes
 from consumer.settings import load_settings
 from consumer.wording import counted
 
-ABOUT: Final = "Keep customers, where no topic announces them."
+ABOUT: Final = "Take customers from a file, or once more from their topics."
 MOST_SHOWN: Final = 20
 
 
@@ -85,8 +91,40 @@ def import_customers(
         raise typer.Exit(FAILED)
 
 
+def rebuild(
+    *,
+    customers_only: Annotated[
+        bool, typer.Option("--customers-only", help="Leave partners alone.")
+    ] = False,
+    partners_only: Annotated[
+        bool, typer.Option("--partners-only", help="Leave customers alone.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Compare customers and partners with what their topics say, and put right what differs.
+
+    With --dry-run the exit code is 1 where something differs. Nothing is ever deleted.
+    """
+    if customers_only and partners_only:
+        raise CommandFailed(
+            "Give one of --customers-only and --partners-only, or neither for both.", WRONG_USE
+        )
+    settings = load_settings()
+    from consumer.cli.rebuilding import rebuild_parties
+
+    kinds = [
+        kind
+        for kind, is_left_out in (("customer", partners_only), ("partner", customers_only))
+        if not is_left_out
+    ]
+    rebuild_parties(settings, kinds, yes=yes, dry_run=dry_run, as_json=as_json)
+
+
 COMMANDS: Final = (
     (import_customers, "import", "Example: ticketing customers import customers.csv --dry-run"),
+    (rebuild, "rebuild", "Example: ticketing customers rebuild --dry-run"),
 )
 
 

@@ -109,6 +109,7 @@ OPERATORS: Final = {
     "loose_ends": AUDIT,
     "past_facts": "operators send the facts of all tenants again, unless they name one",
     "held_release": "operators let go what is held of all tenants, unless they name one",
+    "party_reading": "operators compare what the topics say with the parties of all tenants",
     "status": "figures for operators, of all tenants together",
     "dead_letter_reading": LETTERS,
     "letter_search": LETTERS,
