@@ -12,7 +12,6 @@ from consumer.cli.place import Place, parse_place
 from consumer.letter_groups import Cause, by_cause
 from consumer.letter_turns import Chosen
 from consumer.settings import Settings
-from consumer.wording import counted
 from db import dead_letter_reading, letter_search
 from db.dead_letter_reading import Summary
 from db.letter_search import Alike
@@ -75,10 +74,10 @@ async def choose(connection: asyncpg.Connection, settings: Settings, options: Op
     found = await letter_search.alike(connection, wanted)
     number = await letter_search.count(connection, wanted)
     if options.limit is not None and options.limit < number:
-        words = f"the first {options.limit} of {number} that fit {describe(wanted)}"
+        words = f"the first {options.limit} of {number} ({describe(wanted)})"
         number = options.limit
     else:
-        words = f"{counted(number, 'letter')}: {describe(wanted)}"
+        words = f"{number} ({describe(wanted)})"
     return Choice(Chosen((), wanted, options.limit), number, words, by_cause(found))
 
 
@@ -104,7 +103,7 @@ async def _named(connection: asyncpg.Connection, settings: Settings, ids: Sequen
     }
     named = await letter_search.turns_of(connection, list(found))
     causes = by_cause(map(_alone, found.values()))
-    return Choice(Chosen(named), len(named), counted(len(named), "letter"), causes)
+    return Choice(Chosen(named), len(named), f"{len(named)} by id", causes)
 
 
 def _alone(letter: Summary) -> Alike:

@@ -75,7 +75,7 @@ def test_the_page_says_what_became_of_each(stage: LetterStage) -> None:
         "Redriven: 1 of 2 letters (1 created, 1 failed_again).",
     ]
     assert "database: " in done.err
-    assert "letters: 2 letters: until" in done.err
+    assert "letters: 2 (until " in done.err
     assert "2 x ticket.requested RecordTooLarge: value: is N bytes long" in done.err
     assert "by: ops" in done.err
 

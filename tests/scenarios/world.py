@@ -126,8 +126,8 @@ class World:
             finally:
                 self.services.remove(started)
 
-    async def ticketing(self, *words: str) -> str:
-        """Run a command as an operator does; what it prints."""
+    async def ticketing(self, *words: str, code: int = 0) -> str:
+        """Run a command as an operator does, which ends with this code; what it prints."""
         settings = {f"TICKETING_{name}": each for name, each in self.environment.items()}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "consumer", *words),
@@ -135,7 +135,7 @@ class World:
             stdout=asyncio.subprocess.PIPE,
         )
         printed, _ = await process.communicate()
-        assert process.returncode == 0, words
+        assert process.returncode == code, words
         return printed.decode()
 
     async def publish(self, *messages: Message, **options: object) -> list[Place]:
