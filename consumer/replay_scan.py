@@ -56,6 +56,7 @@ class ReplayScan:
         self._consumer = consumer
         self._dependencies = dependencies
         self._at = {each: start for each, (start, _) in stretches.items()}
+        self._told = dict(self._at)
         self._open = {each: end for each, (start, end) in stretches.items() if start < end}
         self._on_lost = on_lost
         self._records = RECORDS_AT_ONCE
@@ -74,7 +75,7 @@ class ReplayScan:
                     continue
                 inside = [each for each in records if self._at[partition] <= each.offset < end]
                 if inside:
-                    self._at[partition] = inside[-1].offset + 1
+                    self._at[partition] = self._told[partition] = inside[-1].offset + 1
                     self._moved_at = clock.seconds()
                     yield partition, inside, self._at[partition]
             for partition, read_to in await self._passed():
@@ -122,8 +123,8 @@ class ReplayScan:
         passed = []
         for partition, end in list(self._open.items()):
             position = min(await self._consumer.position(partition), end)
-            if position > self._at[partition]:
-                self._at[partition] = position
+            if position > self._told[partition]:
+                self._at[partition] = self._told[partition] = position
                 self._moved_at = clock.seconds()
                 passed.append((partition, position))
             if self._at[partition] >= end:
