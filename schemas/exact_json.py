@@ -13,6 +13,8 @@ from pydantic_core import from_json
 
 DEEPEST: Final = 100
 JSON_FORM: Final = "JSON (RFC 8259) in UTF-8"
+PLAIN_FORM: Final = "plain JSON (RFC 8259) in UTF-8, without a schema registry's prefix"
+_PREFIX_BYTES: Final = 5
 _BACKSLASH: Final = ord("\\")
 _OUTSIDE: Final = bytes(set(range(256)) - set(b'"[]{}'))
 _STRING: Final = re.compile(rb'"[^"]*"?')
@@ -58,6 +60,9 @@ def parse(value: bytes) -> Any:  # noqa: ANN401  any JSON value
 
 def _parse_exactly(value: bytes) -> Any:  # noqa: ANN401  any JSON value
     """The same by Python's parser: slower, and it can say what is wrong. Raises NotJson."""
+    registered = _registered_schema(value)
+    if registered is not None:
+        raise NotJson(registered, PLAIN_FORM)
     try:
         text = value.decode()
     except UnicodeDecodeError as error:
@@ -95,6 +100,18 @@ def _integer(digits: str) -> int:
     return -_TOO_LARGE if digits.startswith("-") else _TOO_LARGE
 
 
+def _registered_schema(value: bytes) -> str | None:
+    """The schema that a registry's serializer names before the data, as a clause.
+
+    Source: Confluent's wire format: a zero byte, the schema's id in four bytes, the data. What has
+    zero bytes in the first and the third place alone is UTF-16 rather than one of 16 million ids.
+    """
+    if len(value) < _PREFIX_BYTES or value[0] != 0 or (value[2] == 0 != value[1]):
+        return None
+    schema_id = int.from_bytes(value[1:_PREFIX_BYTES])
+    return f"begins with the Confluent wire format (magic byte 0, schema id {schema_id})"
+
+
 def _encoding_of(value: bytes) -> str | None:
     """What else than plain UTF-8 the value looks like, as a clause."""
     if value.startswith(b"\xef\xbb\xbf"):
@@ -105,6 +122,6 @@ def _encoding_of(value: bytes) -> str | None:
         case [True, False, True, False] | [False, True, False, True]:
             return "is UTF-16, by its zero bytes"
         case [True, *_]:
-            return "starts with a zero byte, as in the Confluent wire format"
+            return "starts with a zero byte"
         case _:
             return None

@@ -170,10 +170,10 @@ def test_only_an_object_is_a_message(value: bytes, said: str) -> None:
 
 
 def test_the_confluent_wire_format_is_told_from_other_bytes() -> None:
-    problem = invalid(b"\0\0\0\0\7" + encoded(request()))
+    problem = invalid(b"\0\0\0\0\x11" + encoded(request()))
     assert problem.message == (
-        "value: starts with a zero byte, as in the Confluent wire format; "
-        "expected JSON (RFC 8259) in UTF-8"
+        "value: begins with the Confluent wire format (magic byte 0, schema id 17); "
+        "expected plain JSON (RFC 8259) in UTF-8, without a schema registry's prefix"
     )
 
 

@@ -44,8 +44,23 @@ def test_any_json_is_read(value: object, is_ascii: bool) -> None:  # noqa: FBT00
         ("{}".encode("utf-16"), "is UTF-16, by its byte order mark"),
         ('{"a":1}'.encode("utf-16-le"), "is UTF-16, by its zero bytes"),
         ('{"a":1}'.encode("utf-16-be"), "is UTF-16, by its zero bytes"),
-        (b'\0\0\0\0\7{"a":1}', "starts with a zero byte, as in the Confluent wire format"),
-        (b"\0\1\2\3\4{}", "starts with a zero byte, as in the Confluent wire format"),
+        (b"\0\0\0", "starts with a zero byte"),
+        (
+            b'\0\0\0\0\7{"a":1}',
+            "begins with the Confluent wire format (magic byte 0, schema id 7)",
+        ),
+        (
+            b"\0\1\2\3\4{}",
+            "begins with the Confluent wire format (magic byte 0, schema id 16909060)",
+        ),
+        (  # Avro, which is no UTF-8
+            b"\0\0\0\0\x11\xff\xfe",
+            "begins with the Confluent wire format (magic byte 0, schema id 17)",
+        ),
+        (  # however many brackets it holds
+            b"\0\0\0\1\x11" + b"[" * 300,
+            "begins with the Confluent wire format (magic byte 0, schema id 273)",
+        ),
         (b'{"a":"\xff"}', "is not UTF-8 (byte 6)"),
         (b'{"a":"\xed\xa0\x80"}', "is not UTF-8 (byte 6)"),
         (b'{"a":"\xc0\x80"}', "is not UTF-8 (byte 6)"),
