@@ -8,7 +8,7 @@ import asyncpg
 
 SUMMARY: Final = """
 topic, partition, "offset", record_timestamp, tenant_id, request_id, error_class, error_message,
-error_path, attempts, failed_at, state, publish_error, outbox_id IS NOT NULL AND EXISTS (
+error_path, attempts, failed_at, state, outcome, publish_error, outbox_id IS NOT NULL AND EXISTS (
   SELECT FROM outbox o WHERE o.id = outbox_id) AS is_waiting
 """
 
@@ -38,7 +38,8 @@ SELECT topic, error_class, count(*), max(failed_at) FROM dead_letters
 class Summary:
     """A dead letter without its bytes. is_waiting: the relay has yet to pass it on to the DLQ.
 
-    record_timestamp: milliseconds since 1970.
+    outcome: what became of it when it was redriven or replayed. record_timestamp: milliseconds
+    since 1970.
     """
 
     topic: str
@@ -53,6 +54,7 @@ class Summary:
     attempts: int
     failed_at: datetime
     state: str
+    outcome: str | None
     publish_error: str | None
     is_waiting: bool
 

@@ -33,7 +33,11 @@ ENTRIES: Final = (
     Entry("run", "Consume requests, publish facts and keep time until stopped."),
     Entry("request", "Send requests, judge them, and see what became of them.", is_group=True),
     Entry("ticket", "Look at tickets.", is_group=True),
-    Entry("dlq", "Look at dead letters: records that could not be handled.", is_group=True),
+    Entry(
+        "dlq",
+        "Look at dead letters, the records that could not be handled, and redrive them.",
+        is_group=True,
+    ),
     Entry("replay", "Hand records that came in to the handlers again."),
     Entry("republish", "Send past facts to subscribers again, and held ones at last."),
     Entry("customers", "Keep customers, where no topic announces them.", is_group=True),

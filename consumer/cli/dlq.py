@@ -24,7 +24,7 @@ from db.ticket_changes import LaterChange
 from handlers.entries import read
 from handlers.record import StoredRecord, headers_of
 
-ABOUT: Final = "Look at dead letters: records that could not be handled."
+ABOUT: Final = "Look at dead letters, the records that could not be handled, and redrive them."
 
 
 def show(

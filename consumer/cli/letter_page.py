@@ -73,7 +73,7 @@ def print_letter(page: Page, now: datetime) -> None:
     print_fields(
         (
             ("dead letter", place_of(letter)),
-            ("state", letter.state),
+            ("state", _state(letter)),
             ("tenant", letter.tenant_id),
             ("request", letter.request_id),
             ("identity", page.identity),
@@ -222,6 +222,10 @@ def _coded_data(value: bytes, headers: Headers) -> bytes | None:
         return base64.b64decode(coded, validate=True)
     except (Unreadable, ValueError):
         return None
+
+
+def _state(letter: Summary) -> str:
+    return letter.state if letter.outcome is None else f"{letter.state} ({letter.outcome})"
 
 
 def _passed_on(letter: Summary) -> str:
