@@ -24,11 +24,11 @@ from aiokafka import TopicPartition
 
 from consumer import clients
 from consumer import transaction as transactions
+from consumer.announcements import Announcements, PartyKey
 from consumer.customer_import import apply_at_once
 from consumer.scan import Partitions, end_offsets, first_offsets, partitions_of, scan, started
 from consumer.settings import Settings
 from consumer.subscription import Subscription
-from consumer.testimony import PartyKey, Testimony
 from consumer.transaction import transaction
 from db import party_reading
 from db.parties import PARTY_COLUMNS
@@ -134,7 +134,7 @@ class Reading:
         return await end_offsets(self._consumer, partitions)
 
     async def hear(
-        self, testimony: Testimony, topics: Topics, read: Callable[[int], None]
+        self, announced: Announcements, topics: Topics, read: Callable[[int], None]
     ) -> set[PartyKey]:
         """Have it take all records in; whom they are about. read: told how far it came."""
         stretches = {each: (topics.starts[each], end) for each, end in topics.ends.items()}
@@ -144,7 +144,7 @@ class Reading:
         async for partition, records in scan(self._consumer, stretches):
             role = topics.roles[partition.topic]
             for record in records:
-                key = testimony.take(record, role, longest)
+                key = announced.take(record, role, longest)
                 if key is not None:
                     about.add(key)
             read(records[-1].offset + 1 - at[partition])
@@ -162,20 +162,20 @@ async def reading_topics(settings: Settings, kinds: Collection[str]) -> AsyncIte
 
 
 async def compare(
-    pool: asyncpg.Pool, testimony: Testimony, kinds: Iterable[str], *, shown: int
+    pool: asyncpg.Pool, announced: Announcements, kinds: Iterable[str], *, shown: int
 ) -> Drift:
     """What would change if everything were applied now; nothing is written or locked.
 
     shown: how many differences are kept to be shown.
     """
     drift = Drift()
-    for portion in batched(testimony.in_order(), PARTIES_AT_ONCE):
+    for portion in batched(announced.in_order(), PARTIES_AT_ONCE):
         for party in TABLES:
             own = [changes for changes in portion if changes[0].party == party]
             if own:
                 _judge(drift, party, own, await _rows(pool, party, own), shown)
     for party in kinds:
-        await _count_unannounced(pool, testimony, party, drift)
+        await _count_unannounced(pool, announced, party, drift)
     return drift
 
 
@@ -222,7 +222,7 @@ async def _rows(
 
 
 async def _count_unannounced(
-    pool: asyncpg.Pool, testimony: Testimony, party: str, drift: Drift
+    pool: asyncpg.Pool, announced: Announcements, party: str, drift: Drift
 ) -> None:
     after = party_reading.NO_ID
     while True:
@@ -231,7 +231,7 @@ async def _count_unannounced(
         if not rows:
             return
         for id_, status in rows:
-            if not testimony.knows((party, id_)):
+            if not announced.knows((party, id_)):
                 drift.unannounced += 1
                 drift.unverified += status == "unverified"
         after = rows[-1][0]
@@ -262,11 +262,11 @@ async def catch_up(
     while changed:
         ends = await reading.ends(list(topics.ends))
         news = Topics(topics.roles, topics.ends, ends)
-        testimony = Testimony()
-        about = await reading.hear(testimony, news, _nothing)
+        announced = Announcements()
+        about = await reading.hear(announced, news, _nothing)
         late = [
             change
-            for changes in testimony.in_order()
+            for changes in announced.in_order()
             for change in changes
             if (change.party, change.id) in changed & about
         ]

@@ -206,7 +206,7 @@ class Republisher:
         """Send everything; whether it came to the end. Cancelled, `sent` still says how far."""
         try:
             async for _, wanted in self._facts.stretches():
-                for portion in portions(wanted, self._most_at_once()):
+                for portion in portions(wanted, most_at_once(self._rate)):
                     await self._pace(sum(each.is_published for each in portion))
                     if self._stopping.is_set():
                         return False
@@ -214,12 +214,6 @@ class Republisher:
             return True
         finally:
             await self._publisher.abandon()
-
-    def _most_at_once(self) -> int:
-        """Small portions where the rate is low, so that facts don't come in bursts."""
-        if self._rate is None:
-            return FACTS_AT_ONCE
-        return max(1, min(FACTS_AT_ONCE, int(self._rate / PACES_A_SECOND)))
 
     async def _pace(self, facts: int) -> None:
         """Wait for the turn of so many facts. An outage is not made up for by a burst."""
@@ -261,6 +255,13 @@ class Republisher:
         sent.first_at = min(filter(None, (sent.first_at, *times)), default=None)
         sent.last_at = max(filter(None, (sent.last_at, *times)), default=None)
         self._on_sent(sum(each.is_published for each in portion))
+
+
+def most_at_once(rate: float | None) -> int:
+    """Small portions where the rate is low, so that facts don't come in bursts."""
+    if rate is None:
+        return FACTS_AT_ONCE
+    return max(1, min(FACTS_AT_ONCE, int(rate / PACES_A_SECOND)))
 
 
 def portions(wanted: Sequence[Past], most: int) -> Iterator[Sequence[Past]]:

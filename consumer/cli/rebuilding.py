@@ -9,6 +9,7 @@ from typing import Any, Final
 import asyncpg
 import typer
 
+from consumer.announcements import Announcements, PartyKey
 from consumer.cli.asking import confirm
 from consumer.cli.failures import (
     FAILED,
@@ -30,7 +31,6 @@ from consumer.rebuild import (
     reading_topics,
 )
 from consumer.settings import Settings
-from consumer.testimony import PartyKey, Testimony
 from consumer.wording import counted
 from db.connect import open_pool
 
@@ -46,7 +46,7 @@ class Rebuilding:
     yes: bool
     dry_run: bool
     as_json: bool
-    testimony: Testimony = field(default_factory=Testimony)
+    announced: Announcements = field(default_factory=Announcements)
     drift: Drift = field(default_factory=Drift)
     topics: Topics = field(default_factory=lambda: Topics({}, {}, {}))
     changed: set[PartyKey] = field(default_factory=set)
@@ -75,8 +75,8 @@ class Rebuilding:
             kinds = " or ".join(f"{kind}s" for kind in self.kinds)
             raise CommandFailed(f"No topic that announces {kinds} exists: run `ticketing topics`.")
         with ProgressLine(self.topics.records, "records") as line:
-            await reading.hear(self.testimony, self.topics, line.advance)
-        self.drift = await compare(pool, self.testimony, self.kinds, shown=SHOWN)
+            await reading.hear(self.announced, self.topics, line.advance)
+        self.drift = await compare(pool, self.announced, self.kinds, shown=SHOWN)
 
     async def _apply(self, pool: asyncpg.Pool, reading: Reading) -> None:
         confirm(self._touched(), "Put them right?", yes=self.yes)
@@ -95,19 +95,19 @@ class Rebuilding:
 
     def _show(self) -> None:
         """What the topics say, and where the tables disagree."""
-        testimony, drift = self.testimony, self.drift
-        announced = " and ".join(counted(testimony.parties(kind), kind) for kind in self.kinds)
+        announced, drift = self.announced, self.drift
+        parties = " and ".join(counted(announced.parties(kind), kind) for kind in self.kinds)
         say(
-            f"{counted(testimony.records, 'record')} in {', '.join(sorted(self.topics.roles))}"
-            f" {'announces' if testimony.records == 1 else 'announce'} {announced}."
+            f"{counted(announced.records, 'record')} in {', '.join(sorted(self.topics.roles))}"
+            f" {'announces' if announced.records == 1 else 'announce'} {parties}."
         )
-        if testimony.problems:
+        if announced.problems:
             say(
-                f"Without effect: {testimony.unreadable} unreadable, {testimony.moved} that move an"
+                f"Without effect: {announced.unreadable} unreadable, {announced.moved} that move an"
                 " id to another tenant.",
                 "yellow",
             )
-        for problem in testimony.problems:
+        for problem in announced.problems:
             say(f"  {problem}", "yellow")
         for difference in drift.first:
             say(f"  {sentence_of(difference)}")
@@ -164,15 +164,15 @@ def _shown(value: object) -> str:
 
 
 def _as_json(run: Rebuilding) -> dict[str, Any]:
-    testimony, drift = run.testimony, run.drift
+    announced, drift = run.announced, run.drift
     return {
         "dry_run": run.dry_run,
         "topics": sorted(run.topics.roles),
-        "records": testimony.records,
-        "announced": {kind: testimony.parties(kind) for kind in run.kinds},
-        "unreadable": testimony.unreadable,
-        "moved": testimony.moved,
-        "problems": testimony.problems,
+        "records": announced.records,
+        "announced": {kind: announced.parties(kind) for kind in run.kinds},
+        "unreadable": announced.unreadable,
+        "moved": announced.moved,
+        "problems": announced.problems,
         "missing": drift.missing,
         "different": drift.differing,
         "newer_here": drift.newer_here,

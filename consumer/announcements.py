@@ -49,7 +49,7 @@ class _Last:
 
 
 @dataclass(slots=True)
-class Testimony:
+class Announcements:
     """Takes records of party topics in, a partition's in their order.
 
     unreadable, moved: how many could not be read, or gave an id to another tenant; problems: a
