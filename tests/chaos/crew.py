@@ -32,6 +32,11 @@ class Crew:
         self.accidents: list[str] = []
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The settings of each, for a fault that brings a process of its own."""
+        return self._world.environment | self._settings
+
+    @property
     def members(self) -> list[ServiceProcess]:
         """The processes that run now."""
         return [each for each in self._members.values() if each.process.returncode is None]
@@ -79,10 +84,9 @@ class Crew:
             await asyncio.gather(*keeping, return_exceptions=True)
 
     async def _keep(self, number: int) -> None:
-        environment = self._world.environment | self._settings
         while True:
             async with running_service(
-                *self._words, settings=environment, program=FAULTY
+                *self._words, settings=self.environment, program=FAULTY
             ) as service:
                 self._members[number] = service
                 code = await service.process.wait()

@@ -56,6 +56,7 @@ class Load:
         self._going = asyncio.Event()
         self._at_rest = asyncio.Event()
         self._at_rest.set()
+        self._running: asyncio.Task[None] | None = None
         self._number = 0
         self._recent: list[Recent] = []
         self.acknowledged = 0
@@ -72,7 +73,9 @@ class Load:
         self._going.set()
 
     async def is_flowing(self) -> bool:
-        """Whether enough has come in since `forget`."""
+        """Whether enough has come in since `forget`; raises what has ended the load."""
+        if self._running is not None and self._running.done():
+            self._running.result()
         return self.acknowledged >= ENOUGH
 
     async def pause(self) -> None:
@@ -87,17 +90,17 @@ class Load:
     async def running(self) -> AsyncIterator[None]:
         """The load, paused at first, while the block lasts."""
         self._send_customers()
-        task = asyncio.create_task(self._run())
+        self._running = asyncio.create_task(self._run())
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
 
     def _send_customers(self) -> None:
         for tenant in TENANTS:
             for number in range(PEOPLE):
-                self._send(customer(_person(tenant, number), tenant_id=tenant))
+                self._send(customer(person(tenant, number), tenant_id=tenant))
 
     async def _run(self) -> None:
         while True:
@@ -112,7 +115,7 @@ class Load:
     def _send_one(self) -> None:
         self._number += 1
         tenant = self._rng.choice(TENANTS)
-        person = _person(tenant, self._rng.randrange(PEOPLE))
+        somebody = person(tenant, self._rng.randrange(PEOPLE))
         match self._rng.choices(
             ("new", "change", "again", "broken", "unknown", "customer"), (60, 18, 9, 5, 3, 5)
         ):
@@ -126,9 +129,9 @@ class Load:
                 nobody = party_id(f"nobody {self._number}")
                 self._send_request(tenant, nobody)
             case ["customer"]:
-                self._send(customer(person, tenant_id=tenant))
+                self._send(customer(somebody, tenant_id=tenant))
             case _:
-                self._send_request(tenant, party_id(person))
+                self._send_request(tenant, party_id(somebody))
 
     def _send_request(self, tenant: str, customer_id: str) -> None:
         name = f"request-{self._number}"
@@ -168,5 +171,6 @@ class Load:
         return note
 
 
-def _person(tenant: str, number: int) -> str:
+def person(tenant: str, number: int) -> str:
+    """The name of a customer."""
     return f"{tenant} {number}"

@@ -15,6 +15,7 @@ from devstack.topics import random_prefix
 from tests.chaos.crew import Crew
 from tests.chaos.load import Load
 from tests.chaos.scene import Scene
+from tests.chaos.topic_faults import OTHER_TOPIC
 from tests.scenarios.cluster_stage import through
 from tests.scenarios.world import World
 
@@ -37,6 +38,7 @@ async def scene_set(rng: Random, *, per_second: int) -> AsyncIterator[Scene]:
         url = create_database(postgres.url)
         await upgrade(url)
         world = World(cluster.bootstrap_servers, url, random_prefix())
+        world.options["REQUEST_TOPICS"] = f"ticket.requested,{OTHER_TOPIC}"
         await world.make_topics(partitions=PARTITIONS, replication=len(cluster.nodes))
         database = Proxy(free_port(), urlsplit(url).port or 5432)
         proxies = cluster.proxies()

@@ -10,6 +10,8 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tests.scenarios.world import World
 
+ADMIN_SECONDS = 30
+
 
 class TopicKeeper:
     """Asks as an administrator does, and returns once the answer is there."""
@@ -24,6 +26,12 @@ class TopicKeeper:
     async def create(self, topic: str, *, partitions: int, replication: int = 1) -> None:
         new = NewTopic(self._name(topic), partitions, replication)
         await self._done(self._admin.create_topics([new]))
+
+    async def partitions(self, topic: str) -> int:
+        """How many it has."""
+        name = self._name(topic)
+        found = await asyncio.to_thread(self._admin.list_topics, name, timeout=ADMIN_SECONDS)
+        return len(found.topics[name].partitions)
 
     async def grow(self, topic: str, *, partitions: int) -> None:
         """Give it partitions, to so many in all."""
