@@ -19,7 +19,7 @@ from consumer.cli.request_lines import STDIN, read_bytes
 from consumer.settings import load_settings
 from consumer.wording import counted
 
-ABOUT: Final = "Take customers from a file, or once more from their topics."
+ABOUT: Final = "Take customers from a file, or again from their topics."
 MOST_SHOWN: Final = 20
 
 

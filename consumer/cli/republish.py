@@ -66,9 +66,10 @@ def republish(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Send past facts again, as they were, with the header `ce_replayed: true`.
+    """Send past facts to subscribers again, and held ones at last.
 
-    Tickets don't change. With --held: facts that the broker refused, and what waits behind them.
+    Past facts go out as they were, with the header `ce_replayed: true`; tickets don't change. With
+    --held: facts that the broker refused go out for the first time, and what waits behind them.
     """
     settings = load_settings()
     from consumer.cli.fact_choice import Choice
