@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.broker import warm_up_broker
 from benchmarks.ceiling import Ceiling, measure_ceiling
+from benchmarks.fairness import Fairness, measure_fairness
 from benchmarks.latency import Latency, measure_latency
 from benchmarks.mixed import Mixed, measure_mixed
 from benchmarks.program import (
@@ -70,10 +71,14 @@ class Figures:
     traffic: TrafficCount | None = None
     recovery: Recovery | None = None
     sla: ServiceLevels | None = None
+    fairness: Fairness | None = None
 
 
 MIXED_RATE = 500
 """Requests and changes per second."""
+
+FLOODS = 3
+"""How many times its backlog a flooding tenant sends: more than is worked off while we measure."""
 
 _WARM_UP_TICKETS = 60_000
 """Twice as many go through the broker before anything counts: its compiler is busy until then."""
@@ -134,6 +139,16 @@ def _sla(stack: Stack, _: Contestant, sizes: Sizes, figures: Figures) -> None:
         figures.sla = measure_sla(stack, sizes.sla)
 
 
+def _fairness(stack: Stack, contestant: Contestant, sizes: Sizes, figures: Figures) -> None:
+    with site(stack, contestant) as place:
+        figures.fairness = measure_fairness(
+            place,
+            flood=FLOODS * sizes.tickets,
+            seconds=sizes.steady_seconds,
+            warm_up_seconds=sizes.steady_warm_up_seconds,
+        )
+
+
 _MEASURES: dict[str, _Measure] = {
     "throughput": _throughput,
     "latency": _latency,
@@ -141,6 +156,7 @@ _MEASURES: dict[str, _Measure] = {
     "traffic": _traffic,
     "recovery": _recovery,
     "sla": _sla,
+    "fairness": _fairness,
 }
 MEASURES = tuple(_MEASURES)
 _OF = {

@@ -60,6 +60,13 @@ def requests(name: str, count: int) -> Iterator[Request]:
         yield _request(name, number, known[number * 7 % len(known)])
 
 
+def requests_of(name: str, count: int, tenant_id: str) -> Iterator[Request]:
+    """Of customers of one tenant."""
+    known = [customer for customer in customers() if customer.tenant_id == tenant_id]
+    for number in range(count):
+        yield _request(name, number, known[number * 7 % len(known)])
+
+
 def _request(name: str, number: int, customer: Customer) -> Request:
     body = {
         "request_id": request_id(name, number),

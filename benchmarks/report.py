@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import sla_report
+from benchmarks.fairness import Fairness
 from benchmarks.figures import Figures
 from benchmarks.latency import Latency
 from benchmarks.throughput import Throughput
@@ -39,8 +40,19 @@ def show(console: Console, machine: Mapping[str, str], found: Mapping[str, Figur
     if table.row_count:
         console.print(table)
     for figures in found.values():
+        if figures.fairness is not None:
+            console.print(_fairness(figures.fairness), highlight=False)
         if figures.sla is not None:
             sla_report.show(console, figures.sla)
+
+
+def _fairness(found: Fairness) -> str:
+    return (
+        f"a tenant beside one that floods: p50 {found.flooded.p50:.0f} ms, p99"
+        f" {found.flooded.p99:.0f} ms, max {found.flooded.max:.0f} ms (alone {found.quiet.p50:.0f},"
+        f" {found.quiet.p99:.0f}, {found.quiet.max:.0f}); the flood at"
+        f" {found.flood_per_second:,.0f}/s; allowed p99 {found.allowed_ms:.0f} ms"
+    )
 
 
 def _rows(found: Mapping[str, Figures]) -> Iterator[tuple[str, _Show]]:

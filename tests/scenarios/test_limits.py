@@ -12,6 +12,9 @@ MEGABYTE = 2**20
 MOST_MEGABYTES = 300
 """Of one process: some 110 at rest, what is fetched and decoded, and what waits to be published."""
 
+PORTION = 50_000
+"""So many records are made at once: a test needs memory too."""
+
 LONG = 5 * MEGABYTE
 TOPIC_FOR_LONG = {"max_message_bytes": str(8 * MEGABYTE)}
 SENDS_LONG = {"message_max_bytes": 8 * MEGABYTE}
@@ -38,8 +41,8 @@ async def until_rows_within(world: World, memory: Memory, what: str, at_least: i
     await world.until(are_there, f"{at_least} rows of {what}")
 
 
-def backlog(count: int) -> list[Message]:
-    return [requested(number, description="x") for number in range(count)]
+def backlog(first: int, count: int) -> list[Message]:
+    return [requested(number, description="x") for number in range(first, first + count)]
 
 
 async def test_a_backlog_does_not_fill_the_memory(world: World) -> None:
@@ -49,7 +52,8 @@ async def test_a_backlog_does_not_fill_the_memory(world: World) -> None:
 
 async def read_a_backlog(world: World, *, waiting: int, settled: int) -> None:
     await world.publish(customer())
-    await world.publish(*backlog(waiting))
+    for first in range(0, waiting, PORTION):
+        await world.publish(*backlog(first, PORTION))
     async with world.service() as service:
         memory = Memory(service)
         await until_rows_within(world, memory, "tickets", settled)
@@ -91,7 +95,7 @@ SELECT (SELECT count(DISTINCT decided_at) FROM requests
            AND decided_at < q.decided_at)
   FROM requests q WHERE q.tenant_id = 'quiet' AND q.topic = $2 AND q."offset" = $3
 """
-"""How many batches of the flood began after a record had arrived and before the one that held it."""
+"""How many batches of the flood began between a record's arrival and the batch that held it."""
 
 
 async def test_a_flood_delays_the_others_by_three_batches_at_most(world: World) -> None:
