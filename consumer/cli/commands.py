@@ -40,7 +40,7 @@ ENTRIES: Final = (
     ),
     Entry("replay", "Hand records that came in to the handlers again."),
     Entry("republish", "Send past facts to subscribers again, and held ones at last."),
-    Entry("customers", "Take customers from a file, or once more from their topics.", is_group=True),
+    Entry("customers", "Take customers from a file, or again from their topics.", is_group=True),
     Entry(
         "policy",
         "Keep tenants' teams, settings, routing rules, calendars and SLA policies.",
