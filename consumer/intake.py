@@ -87,9 +87,9 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
 
     async def run(self) -> None:
         """Read until told to stop; then finish what is begun, commit offsets, leave the group."""
-        self._subscription.apply(self._consumer, self)
-        if not await self._join():
+        if not await self._connect():
             return
+        self._subscription.apply(self._consumer, self)
         try:
             async with asyncio.TaskGroup() as group:
                 running = [
@@ -105,8 +105,12 @@ class Intake(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is unt
         finally:
             await self._consumer.stop()
 
-    async def _join(self) -> bool:
-        """Join the group, however long Kafka is away; False when told to stop before."""
+    async def _connect(self) -> bool:
+        """Reach Kafka, however long it is away; False when told to stop before.
+
+        Nothing is subscribed to before: the client would wait for each topic that doesn't exist,
+        and give up; the others would not be read meanwhile.
+        """
         joining: asyncio.Future[Any] = asyncio.ensure_future(
             self._dependencies.retrying("kafka", self._consumer.start)
         )

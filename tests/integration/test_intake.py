@@ -102,7 +102,7 @@ async def member(
     )
     consumer.listener = None
     running = asyncio.create_task(intake.run())
-    await asyncio.sleep(0)
+    await consumer.happened.until(lambda: consumer.listener is not None)
     await consumer.assign(*assigned)
     made = Member(stage, consumer, intake, running)
     try:

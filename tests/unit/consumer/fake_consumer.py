@@ -121,6 +121,7 @@ class FakeConsumer:
     ) -> None:
         assert (not topics) != (pattern is None)
         self.listener = listener
+        self.happened.note()
 
     def subscription(self) -> frozenset[str]:
         return frozenset(partition.topic for partition in self.logs)
