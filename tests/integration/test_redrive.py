@@ -250,9 +250,13 @@ def test_the_identity_of_a_record_is_that_of_its_row(stage: LetterStage) -> None
     assert stage.count("tickets") == 1
 
 
-def test_a_change_that_comes_too_late_needs_force(stage: LetterStage) -> None:
+@pytest.mark.parametrize("name", [{}, {"ticket_id": None, "ticket_number": NUMBER}])
+def test_a_change_that_comes_too_late_needs_force(
+    stage: LetterStage, name: dict[str, str | None]
+) -> None:
     stage.open_ticket()
-    (letter,) = stage.bury(change("set_priority", priority="high"), topic="ticket.change_requested")
+    document = change("set_priority", priority="high") | name
+    (letter,) = stage.bury(document, topic="ticket.change_requested")
     stage.handle(change("set_priority", priority="urgent"), topic="ticket.change_requested")
     ((outcome, why),) = stage.told(letter)
     assert outcome == "skipped"
@@ -363,6 +367,55 @@ def test_a_record_that_fails_for_a_reason_of_its_own_is_told_from_the_rest(
     )
     assert stage.count("tickets") == 5
     assert stage.count("dead_letter_steps") == 30
+
+
+def test_what_another_transaction_undid_is_done_again(stage: LetterStage) -> None:
+    """A deadlock with the service, say: PostgreSQL lets one of the two through."""
+    stage.command.execute(
+        """
+        CREATE SEQUENCE tries;
+        CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF nextval('tries') <= 3 THEN
+            RAISE EXCEPTION 'no' USING ERRCODE = '40P01';
+          END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER undo BEFORE INSERT ON dead_letter_steps FOR EACH ROW EXECUTE FUNCTION undo()
+        """
+    )
+    stage.bury(request(request_id="a"), request(request_id="b"))
+    assert stage.told("--all") == [("created", None)] * 2
+    assert stage.count("tickets") == 2
+
+
+def test_a_database_that_refuses_everything_is_told_and_nothing_is_done(
+    stage: LetterStage,
+) -> None:
+    stage.bury(request())
+    stage.command.execute(
+        """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = '53100'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON dead_letter_steps
+           FOR EACH ROW EXECUTE FUNCTION refuse()
+        """
+    )
+    before = stage.tables()
+    done = stage.redrive("--all")
+    assert done.code == 1
+    assert "can't be used: disk full" in done.err.splitlines()[-1]
+    assert stage.tables() == before
+
+
+def test_a_topic_that_is_bound_to_a_tenant_stays_so(command: Command) -> None:
+    command.environment["REQUEST_TOPICS"] = r"^requests\.(?P<tenant>.+)"
+    stage = LetterStage(command)
+    stage.know()
+    first, second = stage.bury(
+        request(), request(request_id="b", tenant_id="south"), topic="requests.north"
+    )
+    assert stage.told(first, second) == [("created", None), ("rejected", "tenant_mismatch")]
 
 
 def test_customers_come_before_what_needs_them(stage: LetterStage) -> None:
