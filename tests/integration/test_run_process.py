@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from consumer.settings import Settings
+from consumer.topics import ensure
 from tests.integration.service_process import ServiceProcess, running_service
 
 pytestmark = pytest.mark.integration
@@ -111,11 +113,14 @@ async def test_a_port_that_is_taken_is_told_at_once(nowhere: dict[str, str]) -> 
 
 
 @pytest.fixture
-def here(kafka: str, database_url: str, topic_prefix: str) -> dict[str, str]:
+async def here(kafka: str, database_url: str, topic_prefix: str) -> dict[str, Any]:
     """Settings of the real servers, a fresh database and topics of our own."""
-    return {
+    values: dict[str, Any] = {
         "DATABASE_URL": database_url,
         "KAFKA_BOOTSTRAP_SERVERS": kafka,
         "TOPIC_PREFIX": topic_prefix,
         "GROUP_ID": f"{topic_prefix}group",
     }
+    settings = Settings(_env_file=None, **{name.lower(): each for name, each in values.items()})
+    await ensure(settings, partitions=1, replication=1, create_missing=True)
+    return values
