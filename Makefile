@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+WORKERS ?= 2
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +19,7 @@ demo: setup ## start Kafka and PostgreSQL here and watch requests become tickets
 	@$(BIN)/python -m examples.demo $(ARGS)
 
 test: setup ## run the whole suite on real Kafka and PostgreSQL
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(STAMP) ## lint, format, types and import contracts
 	@$(BIN)/ruff check .
@@ -29,8 +30,8 @@ check: $(STAMP) ## lint, format, types and import contracts
 bench: setup ## measure speed, processor time and counts per ticket
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: setup ## run the long fault runs
-	@$(BIN)/python -m pytest tests/chaos $(ARGS)
+chaos: setup ## strike fault after fault under load for half an hour (MINUTES=5, SOAK=8h)
+	@$(BIN)/python -m tests.chaos --soak $(or $(SOAK),$(or $(MINUTES),30)m) $(ARGS)
 
 docs: $(STAMP) ## write the generated tables of README.md and docs/ again
 	@$(BIN)/python -m tests.generated_docs

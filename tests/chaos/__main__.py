@@ -36,6 +36,7 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     add("--seed", type=int, help="of the order and of all that is drawn; printed at the start")
     add("--only", action="append", default=[], metavar="TEXT", help="faults named like this")
     add("--rate", type=int, default=150, metavar="N", help="records a second")
+    add("--services", type=int, default=3, metavar="N", help="processes that are kept alive")
     add("--list", action="store_true", help="name the faults and end")
     add("--write", action="store_true", help="put the table into docs/reliability.md")
     return parser.parse_args(words)
@@ -53,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0 if wanted else 2
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     say(f"{len(wanted)} faults, {given.soak:.0f} s, seed {seed}")
-    plan = Plan(wanted, seed, given.soak, given.rounds, given.rate)
+    plan = Plan(wanted, seed, given.soak, given.rounds, given.rate, given.services)
     verdict = asyncio.run(run(plan, say))
     say(as_text(verdict.rows))
     if given.write and verdict.broken is None:

@@ -35,6 +35,7 @@ class Plan:
     seconds: float
     rounds: int | None = None
     per_second: int = 150
+    services: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ async def run(plan: Plan, tell: Callable[[str], None]) -> Verdict:
     name = "the beginning"
     # One machine, one clock: windows need no minute of overlap.
     with patch.object(window, "CLOCKS_DIFFER_BY", timedelta(0)):
-        async with scene_set(rng, per_second=plan.per_second) as scene:
+        async with scene_set(rng, per_second=plan.per_second, members=plan.services) as scene:
             try:
                 await _come_to_rest(scene)
                 for fault in _in_turn(plan, rng, lambda: loop.time() < ends_at):

@@ -19,7 +19,6 @@ from tests.chaos.topic_faults import OTHER_TOPIC
 from tests.scenarios.cluster_stage import through
 from tests.scenarios.world import World
 
-SERVICES: Final = 3
 PARTITIONS: Final = 4
 ONE_CLOCK: Final = {"log.message.timestamp.type": "LogAppendTime"}
 """Windows of the checker begin at an instant: the brokers', whatever clock a service has."""
@@ -28,7 +27,7 @@ SETTINGS: Final = {"UNKNOWN_CUSTOMER_GRACE_SECONDS": "1"}
 
 
 @asynccontextmanager
-async def scene_set(rng: Random, *, per_second: int) -> AsyncIterator[Scene]:
+async def scene_set(rng: Random, *, per_second: int, members: int) -> AsyncIterator[Scene]:
     """Everything running, and the load paused."""
     from db.migrate import upgrade  # noqa: PLC0415  as in tests/conftest.py
 
@@ -48,7 +47,7 @@ async def scene_set(rng: Random, *, per_second: int) -> AsyncIterator[Scene]:
             "DATABASE_URL": through(database, url),
             "KAFKA_BOOTSTRAP_SERVERS": cluster.proxied_servers,
         }
-        services = Crew(world, SERVICES, settings=SETTINGS | elsewhere)
+        services = Crew(world, members, settings=SETTINGS | elsewhere)
         seeded = Random(rng.random())  # noqa: S311  a seed must give the same load again
         load = Load(world, seeded, per_second=per_second)
         stack.push_async_callback(world.hang_up)

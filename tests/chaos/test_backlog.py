@@ -4,5 +4,5 @@ from tests.scenarios.test_backlog import drained
 from tests.scenarios.world import World
 
 
-async def test_a_day_of_facts(world: World) -> None:
-    await drained(world, facts=200_000)
+async def test_a_day_of_facts(own_world: World) -> None:
+    await drained(own_world, facts=200_000)
