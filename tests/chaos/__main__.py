@@ -9,13 +9,19 @@ import asyncio
 import re
 import secrets
 import sys
+import time
 from collections.abc import Sequence
+from random import Random
 from typing import Final
 
+from tests.chaos.long_tests import run_long_tests
 from tests.chaos.matrix import FAULTS
 from tests.chaos.page import write_page
 from tests.chaos.run import Plan, Verdict, run
 from tests.chaos.table import as_text
+
+LONG_SECONDS: Final = 1_800
+"""A run of this length begins with the long tests, which take up to half of it."""
 
 UNITS: Final = {"s": 1, "m": 60, "h": 3600}
 
@@ -54,7 +60,15 @@ def main(words: Sequence[str] | None = None) -> int:
         return 0 if wanted else 2
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     say(f"{len(wanted)} faults, {given.soak:.0f} s, seed {seed}")
-    plan = Plan(wanted, seed, given.soak, given.rounds, given.rate, given.services)
+    seconds = float(given.soak)
+    if seconds >= LONG_SECONDS and not given.only:
+        began_at = time.monotonic()
+        rng = Random(seed)  # noqa: S311  a seed must give the same order again
+        if failed := asyncio.run(run_long_tests(rng, seconds, say)):
+            say(f"BROKEN by {failed}, seed {seed}.")
+            return 1
+        seconds -= time.monotonic() - began_at
+    plan = Plan(wanted, seed, seconds, given.rounds, given.rate, given.services)
     verdict = asyncio.run(run(plan, say))
     say(as_text(verdict.rows))
     if given.write and verdict.broken is None:
