@@ -18,7 +18,7 @@ from consumer.replay_batch import ReplayBatches
 from consumer.replay_filter import Sieve
 from consumer.replay_lane import PORTION_BYTES, Lane, Portion
 from consumer.replay_plan import Stretch
-from consumer.replay_scan import Lost, ReplayScan
+from consumer.replay_scan import RECORDS_AT_ONCE, Lost, ReplayScan
 from handlers.entries import TopicRole
 
 IN_FLIGHT: Final = 2
@@ -94,7 +94,20 @@ class Replay:
     async def _read(self, phase: Phase, group: asyncio.TaskGroup) -> None:
         lanes = {each: Lane(each, role, part.start) for each, (role, part) in phase.items()}
         bounds = {each: (part.start, part.end) for each, (_, part) in phase.items()}
-        scan = ReplayScan(self._consumer, self._dependencies, bounds, self._on_lost)
+
+        def is_wanted(partition: TopicPartition) -> bool:
+            """Others come first where one has its next portion ready behind one in work."""
+            is_busy = partition in self._settling and not self._settling[partition].done()
+            return not (is_busy and lanes[partition].is_nearly_full(self._most, RECORDS_AT_ONCE))
+
+        scan = ReplayScan(
+            self._consumer,
+            self._dependencies,
+            bounds,
+            self._on_lost,
+            is_wanted=is_wanted,
+            until_wanted=self._until_one_is_settled,
+        )
         async for partition, records, read_to in scan.read():
             lane = lanes[partition]
             for chunk in portions(records):
@@ -120,11 +133,15 @@ class Replay:
         if before is not None:
             await self._wait_for({before})
         await asyncio.sleep(self._pace.seconds_until(len(portion.items)))
-        while len(busy := self._busy()) >= IN_FLIGHT:
-            await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+        while len(self._busy()) >= IN_FLIGHT:
+            await self._until_one_is_settled()
         self._settling[portion.partition] = group.create_task(
             self._batches.settle(portion), name="replay.batch"
         )
+
+    async def _until_one_is_settled(self) -> None:
+        if busy := self._busy():
+            await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
 
     def _busy(self) -> set[asyncio.Task[None]]:
         return {task for task in self._settling.values() if not task.done()}

@@ -81,6 +81,14 @@ class Lane:
             and record.offset - self._first < PORTION_OFFSETS
         )
 
+    def is_nearly_full(self, most: int, more: int) -> bool:
+        """Whether so many more records may be too many for the next portion."""
+        return (
+            len(self._items) + more > most
+            or self.size > PORTION_BYTES // 2
+            or self.read_to - self.position > PORTION_OFFSETS // 2
+        )
+
     @property
     def is_long(self) -> bool:
         """Whether so much was read that the position should be kept."""

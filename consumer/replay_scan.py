@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ from consumer.portions import how_many_next
 from consumer.scan import end_offsets
 
 FETCH_MS: Final = 500
+PARTIAL_FETCH_MS: Final = 50
+"""How long to wait for some partitions while others are not wanted: they soon may be."""
+
 RECORDS_AT_ONCE: Final = 16
 """Each may turn out to be megabytes long, whatever came before it."""
 
@@ -44,6 +47,8 @@ class ReplayScan:
     """One pass over stretches: from the first offset to before the second.
 
     on_lost: told of offsets that were deleted before they were read (partition, first, next).
+    is_wanted: whether a partition's next records may come now; aiokafka hands over all that it has
+    of one partition before it looks at the next. until_wanted: waits where none is.
     """
 
     def __init__(
@@ -52,6 +57,9 @@ class ReplayScan:
         dependencies: Dependencies,
         stretches: Mapping[TopicPartition, tuple[int, int]],
         on_lost: Lost,
+        *,
+        is_wanted: Callable[[TopicPartition], bool] = lambda _: True,
+        until_wanted: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._consumer = consumer
         self._dependencies = dependencies
@@ -59,6 +67,8 @@ class ReplayScan:
         self._told = dict(self._at)
         self._open = {each: end for each, (start, end) in stretches.items() if start < end}
         self._on_lost = on_lost
+        self._is_wanted = is_wanted
+        self._until_wanted = until_wanted
         self._records = RECORDS_AT_ONCE
         self._moved_at = clock.seconds()
 
@@ -82,9 +92,17 @@ class ReplayScan:
                 yield partition, (), read_to
 
     async def _fetch(self) -> Mapping[TopicPartition, Sequence[Any]]:
+        wanted = [each for each in self._open if self._is_wanted(each)]
+        if not wanted and self._until_wanted is not None:
+            await self._until_wanted()
+            self._moved_at = clock.seconds()
+            return {}
+        are_all = len(wanted) == len(self._open)
         try:
             fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
-                timeout_ms=FETCH_MS, max_records=self._records
+                *wanted,
+                timeout_ms=FETCH_MS if are_all else PARTIAL_FETCH_MS,
+                max_records=self._records,
             )
         except OffsetOutOfRangeError as error:
             await self._dependencies.retrying("kafka", self._go_on_behind, error.args[0])
