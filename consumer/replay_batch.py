@@ -206,11 +206,14 @@ def is_open(letter: Any, *, retry_rejected: bool) -> bool:  # noqa: ANN401  a ro
 
     What somebody discarded, or handled with another value than the record's, stays as it is.
     """
-    if letter["state"] in UNDECIDED:
-        return True
-    if not retry_rejected or letter["outcome"] != Outcome.REJECTED:
-        return False
-    return letter["state"] == RESOLVED or not letter["was_edited"]
+    is_retried = retry_rejected and letter["outcome"] == Outcome.REJECTED
+    match letter["state"]:
+        case state if state in UNDECIDED:
+            return True
+        case "redriven":
+            return is_retried and not letter["was_edited"]
+        case state:
+            return is_retried and state == RESOLVED
 
 
 async def _own_outcome(connection: asyncpg.Connection, broken: Broken) -> str | None:
