@@ -1,7 +1,12 @@
 """The words of the contract, once: what requests, tickets and facts may say."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Self
+
+_NO_ALIASES: Final[Mapping[str, str]] = MappingProxyType({})
+_PRIORITY_ALIASES: Final = MappingProxyType({"medium": "normal", "critical": "urgent"})
 
 
 class Word(StrEnum):
@@ -12,12 +17,14 @@ class Word(StrEnum):
         # Only an odd spelling comes here: the canonical one is found without a line of Python.
         if not isinstance(value, str):
             return None
-        word = cls._canonical(value.strip().lower())
+        word = value.strip().lower()
+        word = cls.aliases().get(word, word)
         return next((member for member in cls if member.value == word), None)
 
     @classmethod
-    def _canonical(cls, word: str) -> str:
-        return word
+    def aliases(cls) -> Mapping[str, str]:
+        """What senders also say, and the word that it means."""
+        return _NO_ALIASES
 
 
 class ActorType(Word):
@@ -52,8 +59,8 @@ class Priority(Word):
     URGENT = "urgent"
 
     @classmethod
-    def _canonical(cls, word: str) -> str:
-        return {"medium": "normal", "critical": "urgent"}.get(word, word)
+    def aliases(cls) -> Mapping[str, str]:
+        return _PRIORITY_ALIASES
 
 
 class TicketType(Word):
