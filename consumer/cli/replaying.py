@@ -35,6 +35,7 @@ from consumer.replay import IN_FLIGHT, Limits, Replay
 from consumer.replay_batch import ReplayBatches
 from consumer.replay_filter import ReplayFilter, Sieve
 from consumer.replay_plan import NotReplayable, Plan, Stretch, phases, plan
+from consumer.replay_scan import TopicShrank
 from consumer.replay_tally import Tally
 from consumer.rules import batch_setting
 from consumer.scan import started
@@ -171,6 +172,8 @@ class _Run:
                 try:
                     with kafka_explained(settings):
                         tally, stopped_by = await self._replay(pool, bookmarks, parts)
+                except TopicShrank:  # there is no way on
+                    raise
                 except BaseException:
                     self._tell_way_on()
                     raise
