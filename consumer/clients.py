@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
+from consumer.closed_connections import tell_of_closed_connections
 from consumer.setting_types import SecurityProtocol
 from consumer.settings import Settings
 from consumer.tolerant_records import tolerate_every_header
@@ -97,6 +98,7 @@ def admin(settings: Settings) -> AIOKafkaAdminClient:
 
 def _connection(settings: Settings) -> dict[str, Any]:
     """Say where the brokers are and how to talk to them, in the words all three clients take."""
+    tell_of_closed_connections()
     password = settings.kafka_sasl_password
     return {
         "bootstrap_servers": settings.kafka_bootstrap_servers,

@@ -12,6 +12,9 @@ from tests.scenarios.world import FAULTY, POLL_SECONDS, World
 BY_A_FAULT = frozenset({0, -signal.SIGKILL, -signal.SIGTERM})
 """How a process ends that somebody ended. Any other end is its own, and a broken promise."""
 
+LINES_SHOWN = 60
+"""Of a service that ended by itself: a whole traceback."""
+
 
 class Crew:
     """Processes with all roles, numbered from 0.
@@ -91,7 +94,7 @@ class Crew:
                 self._members[number] = service
                 code = await service.process.wait()
             if code not in BY_A_FAULT:
-                last = service.lines[-5:]
+                last = service.lines[-LINES_SHOWN:]
                 self.accidents.append(f"A service ended by itself with {code}: {last}.")
                 await asyncio.sleep(POLL_SECONDS)
             self.restarts += 1
