@@ -62,7 +62,8 @@ def create_topics(site: Site) -> None:
         NewTopic(topic_of(site, QUIET), 1, 1),
         NewTopic(topic_of(site, FLOODING), FLOODED_PARTITIONS, 1),
     ]
-    for created in AdminClient({"bootstrap.servers": site.kafka}).create_topics(wanted).values():
+    admin = AdminClient({"bootstrap.servers": site.kafka})
+    for created in admin.create_topics(wanted).values():
         created.result()
 
 

@@ -159,8 +159,17 @@ class Dependencies:
         Waits 0.05 s, doubling to 2 s at most, with full jitter; marks the state on the way. What is
         no absence of the dependency is raised at once, as it is. Cancel the task to give up.
         """
+
+        async def once() -> T:
+            try:
+                return await call(*args, **kwargs)
+            except Exception as error:
+                if _is_told_to_stop():
+                    raise asyncio.CancelledError from error
+                raise
+
         try:
-            result = await call(*args, **kwargs)
+            result = await once()
         except Exception as error:
             if not is_absence(name, error):
                 raise
@@ -172,7 +181,7 @@ class Dependencies:
         async def attempt() -> T:
             if failures:
                 raise failures.pop()
-            return await call(*args, **kwargs)
+            return await once()
 
         return await self._policy(name)(attempt)
 
@@ -199,6 +208,16 @@ class Dependencies:
             retry=is_worth_another,
             reraise=True,
         )
+
+
+def _is_told_to_stop() -> bool:
+    """Whether this task is cancelled: what was raised then may stand in its place.
+
+    A client whose connection is lost at that moment raises so while it cleans up, as asyncpg's pool
+    does; tried again, nobody would ever stop.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def is_absence(name: Name, error: BaseException) -> bool:

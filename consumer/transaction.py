@@ -42,11 +42,21 @@ async def transaction(
         try:
             yield connection
         except BaseException:
-            if not is_gone(connection):
-                await connection.execute("ROLLBACK")
+            await _roll_back(connection)
             raise
         if await connection.execute("COMMIT") != "COMMIT":
             raise NotCommitted
+
+
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    """Undo everything, or end the connection, which does the same: why we stop is what counts."""
+    if is_gone(connection):
+        return
+    try:
+        await connection.execute("ROLLBACK")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        if not is_gone(connection):
+            connection.terminate()
 
 
 def is_gone(connection: asyncpg.Connection) -> bool:

@@ -87,19 +87,24 @@ class Restart:
         await asyncio.to_thread(scene.postgres.start)
 
 
+WRITING: Final = "wait_event_type = 'Lock' AND query ~ '^(COPY|INSERT)'"
+
+
 @dataclass(frozen=True, slots=True)
 class MidCopy:
-    """Sessions are ended while they COPY."""
+    """Sessions are ended while they write, by COPY as soon as enough records wait."""
 
     name: str = "connections end in mid-COPY"
 
     async def strike(self, scene: Scene) -> None:
-        ended = 0
-        async with superuser(scene) as connection:
-            async with asyncio.timeout(60):
-                while ended < RESETS:
-                    ended += await end_sessions(connection, "query LIKE 'COPY%'")
-                    await asyncio.sleep(scene.rng.uniform(0, 0.02))
+        async with superuser(scene) as owner, superuser(scene) as locking, locking.transaction():
+            await locking.execute("LOCK TABLE tickets IN SHARE MODE")  # nobody writes a row
+
+            async def is_ended() -> bool:
+                return await end_sessions(owner, WRITING) > 0
+
+            for _ in range(RESETS):
+                await scene.world.until(is_ended, "a session that writes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +224,7 @@ def small_disk() -> Iterator[Path]:
                 os.chown(place, user.pw_uid, user.pw_gid)
             yield place
         finally:
-            subprocess.run(["umount", disk], check=True)  # noqa: S607
+            subprocess.run(["umount", "--lazy", disk], check=True)  # noqa: S607  files may be open
 
 
 def fill(path: Path) -> None:

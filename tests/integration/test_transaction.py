@@ -74,3 +74,22 @@ async def end(database_url: str, pid: int) -> None:
     other = await asyncpg.connect(database_url)
     await other.execute("SELECT pg_terminate_backend($1)", pid)
     await other.close()
+
+
+async def test_a_rollback_that_fails_hides_nothing_either(
+    pool: asyncpg.Pool, database_url: str
+) -> None:
+    """The server has ended the session, and nobody here has heard of it yet."""
+
+    async def work() -> None:
+        async with transaction(pool) as connection:
+            transport = connection._con._transport  # noqa: SLF001  so that the end isn't read
+            transport.pause_reading()
+            await end(database_url, connection.get_server_pid())
+            asyncio.get_running_loop().call_soon(transport.resume_reading)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work()
+    async with lent(pool) as connection:
+        assert await connection.fetchval("SELECT 1") == 1

@@ -211,3 +211,25 @@ def test_a_broker_that_cannot_work_is_absent(error: Exception) -> None:
 )
 def test_an_answer_of_the_broker_is_no_absence(error: BaseException) -> None:
     assert not is_absence("kafka", error)
+
+
+async def test_a_cancellation_that_a_failure_hides_is_one_all_the_same() -> None:
+    """A client that cleans up after a lost connection may raise in place of the cancellation."""
+    began = asyncio.Event()
+    calls = 0
+
+    async def call() -> None:
+        nonlocal calls
+        calls += 1
+        try:
+            began.set()
+            await asyncio.Event().wait()
+        finally:
+            raise ConnectionResetError
+
+    waiting = asyncio.create_task(Dependencies(Metrics()).retrying("database", call))
+    await began.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert calls == 1
