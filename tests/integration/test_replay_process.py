@@ -7,7 +7,9 @@ import signal
 import sys
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
 import pytest
 
 from tests.integration.command import Command
@@ -93,14 +95,14 @@ async def test_a_replay_that_is_stopped_says_how_to_go_on(
 
 async def test_a_replay_that_is_killed_goes_on_exactly(stage: ReplayStage, tmp_path: Path) -> None:
     settings = stage.command.environment
-    words: tuple[str, ...] = ("replay", "--all", "--yes", "--rate", "300")
-    for wanted in (50, 150, 250):
+    words: tuple[str, ...] = ("replay", "--all", "--yes", "--rate", "100")
+    for wanted in (40, 120, 200):
         process = await begun(*words, settings=settings, cwd=tmp_path)
         await settled(stage, wanted)
         process.kill()
         await process.communicate()
         ((replay_id,),) = await stage.asked("SELECT id::text FROM replays")
-        words = ("replay", "--resume", replay_id, "--yes", "--json", "--rate", "300")
+        words = ("replay", "--resume", replay_id, "--yes", "--json", "--rate", "100")
     ended = await end_of(await begun(*words, settings=settings, cwd=tmp_path))
     assert ended.code == 0
     counts = {name: number for name, number in ended.json["counts"].items() if number}
@@ -113,18 +115,28 @@ async def test_a_database_that_goes_away_is_waited_for_and_told(
     stage: ReplayStage, tmp_path: Path
 ) -> None:
     settings = stage.command.environment
+    place = urlsplit(settings["DATABASE_URL"])
+    name = place.path.removeprefix("/")
+    outside = await asyncpg.connect(urlunsplit(place._replace(path="/postgres")))
     process = await begun(
-        *("replay", "--all", "--yes", "--json", "--rate", "200"), settings=settings, cwd=tmp_path
+        *("replay", "--all", "--yes", "--json", "--rate", "100"), settings=settings, cwd=tmp_path
     )
+    assert process.stderr is not None
     await settled(stage, 30)
-    await stage.asked(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE application_name = 'ticketing replay' AND datname = current_database()"
-    )
+    try:
+        await outside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await outside.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+        )
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while b"The database does not answer" not in await process.stderr.readline():
+                assert not process.stderr.at_eof()
+    finally:
+        await outside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        await outside.close()
     ended = await end_of(process)
     assert ended.code == 0, ended.err
     assert ended.json["counts"]["created"] == RECORDS
-    assert "The database does not answer" in ended.err
     assert "The database answers again" in ended.err
 
 
