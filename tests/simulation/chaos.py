@@ -66,7 +66,7 @@ class Plan:
 
 
 LIKELY: Final = 0.6
-SELDOM: Final = 0.08
+SELDOM: Final = 0.1
 
 
 class Chaos:
@@ -89,4 +89,5 @@ class Chaos:
         self.done += 1
         kind = self._random.choice(plan.kinds)
         is_late = self._random.random() < 0.5
-        return Fault(kind, is_late and kind is not Kind.REFUSE)
+        is_early = kind is Kind.REFUSE or plan.favourite == HOLDING
+        return Fault(kind, is_late and not is_early)

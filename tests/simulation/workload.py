@@ -38,11 +38,12 @@ class Arriving(NamedTuple):
 
 @dataclass(slots=True)
 class Workload:
-    """seconds: for how long records come in."""
+    """seconds: for how long records come in. is_hot: most are changes of a few tickets."""
 
     random: Random
     seconds: float
     records: int
+    is_hot: bool = False
     arriving: list[Arriving] = field(default_factory=list)
     _requests: list[dict[str, object]] = field(default_factory=list)
     _changes: list[tuple[int, dict[str, object]]] = field(default_factory=list)
@@ -63,9 +64,10 @@ class Workload:
 
     def _one(self, at: float) -> None:
         kind = self.random.random()
-        if kind < 0.36 or not self._requests:
+        opens = 0.12 if self.is_hot else 0.36
+        if kind < opens or not self._requests:
             self._request(at)
-        elif kind < 0.48:
+        elif kind < opens + 0.12:
             self._repeat(at)
         elif kind < 0.94:
             self._change(at)
@@ -116,7 +118,7 @@ class Workload:
                 partition = self.random.randrange(INBOUND[CHANGES])
             self._add_value(at, CHANGES, encoded(document), partition)
             return
-        wanted = self.random.choice(self._requests[-3:])
+        wanted = self.random.choice(self._requests[:3] if self.is_hot else self._requests[-3:])
         for _ in range(self.random.choice((1, 1, 1, 2, 3))):
             self._change_of(wanted, at)
 

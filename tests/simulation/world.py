@@ -27,7 +27,7 @@ from tests.simulation.wire import Wire
 from tests.simulation.workload import INBOUND, Workload
 
 BEGINNING: Final = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TROUBLED_SECONDS: Final = 14.0
+TROUBLED_SECONDS: Final = 13.0
 """How long things go wrong; records come in during the first half."""
 
 REST_SECONDS: Final = 240.0
@@ -94,12 +94,16 @@ class World:
         self._make_topics()
         self._sweep_group()
         random = self.random
-        for arriving in Workload(random, TROUBLED_SECONDS / 2, random.randint(20, 45)).drawn():
+        workload = Workload(
+            random,
+            TROUBLED_SECONDS / 2,
+            random.randint(14, 36),
+            is_hot=self.plan.favourite == HOLDING or random.random() < 0.2,
+        )
+        for arriving in workload.drawn():
             where = (arriving.topic, arriving.partition, [arriving.item])
             self.wire.later(arriving.at, self.broker.publish, *where)
         self._draw_slots()
-        for slot in self.slots:
-            self.wire.later(random.uniform(0.0, 1.0), self._start, slot)
         for at, event in self._events():
             self.wire.later(at, event)
         await asyncio.sleep(TROUBLED_SECONDS + 0.01)
@@ -164,13 +168,22 @@ class World:
 
     def _draw_slots(self) -> None:
         random = self.random
+        if random.random() < 0.2:  # the relay comes late, and finds what has gathered
+            for slot in "AB":
+                self._add_slot(slot, ALL_ROLES - {Role.RELAY}, random.uniform(0.0, 0.5))
+            self._add_slot("C", frozenset({Role.RELAY}), random.uniform(3.0, 9.0))
+            return
         numbers = random.choice((2, 2, 3))
         with_timers = random.randrange(numbers)
         for number in range(numbers):
             roles = set(ALL_ROLES)
             if number != with_timers and random.random() < 0.8:
                 roles.discard(Role.TIMERS)
-            self.slots["ABC"[number]] = frozenset(roles)
+            self._add_slot("ABC"[number], frozenset(roles), random.uniform(0.0, 1.0))
+
+    def _add_slot(self, slot: str, roles: frozenset[Role], starts_at: float) -> None:
+        self.slots[slot] = roles
+        self.wire.later(starts_at, self._start, slot)
 
     def _start(self, slot: str) -> None:
         if not self._is_open or (slot in self.services and self.services[slot].runs):
@@ -209,7 +222,8 @@ class World:
             self.broker.create(topic, partitions)
         for topic in (*OUTBOUND, *LETTER_TOPICS):
             if topic in missing:
-                self.wire.later(random.uniform(2.0, 13.0), self.broker.create, topic, 2)
+                latest = 7.0 if self.plan.favourite == HOLDING else 12.0
+                self.wire.later(random.uniform(2.0, latest), self.broker.create, topic, 2)
             else:
                 self.broker.create(topic, 2)
 
