@@ -163,6 +163,8 @@ def send(bootstrap_servers: str, topic: str, requests: Iterable[Request]) -> Non
     producer = Producer({"bootstrap.servers": bootstrap_servers, "log_level": 0})
     for request in requests:
         producer.produce(topic, request.value, request.key)
+        if len(producer) >= _MOST_UNSENT:
+            producer.flush()
     producer.flush()
 
 

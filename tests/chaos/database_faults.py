@@ -115,15 +115,23 @@ class NoConnections:
 
     async def strike(self, scene: Scene) -> None:
         taken: list[asyncpg.Connection] = []
-        try:
-            async with superuser(scene) as connection:
-                await self._take_all(scene, taken)
-                await end_sessions(connection)
-                await self._take_all(scene, taken)
-            await until_each_has_said(scene, "too many")
-        finally:
+        async with superuser(scene) as connection:
+            taking = asyncio.create_task(self._keep_taking(scene, connection, taken))
+            try:
+                await until_each_has_said(scene, "too many")
+            finally:
+                taking.cancel()
+                await asyncio.gather(taking, return_exceptions=True)
             for each in taken:
                 each.terminate()
+
+    async def _keep_taking(
+        self, scene: Scene, connection: asyncpg.Connection, taken: list[asyncpg.Connection]
+    ) -> None:
+        """Until nobody else has any: what is freed is anybody's, a service's among them."""
+        while True:
+            await self._take_all(scene, taken)
+            await end_sessions(connection)
 
     async def _take_all(self, scene: Scene, taken: list[asyncpg.Connection]) -> None:
         try:
