@@ -6,6 +6,7 @@ membership in the group or a mistake of ours is not retried here.
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,6 +87,7 @@ class Dependencies:
         self._sleep = sleep
         self._logged_at: dict[Name, float] = {}
         self._failed_at: dict[Name, float] = {}
+        self._failing: Counter[Name] = Counter()
         self._all_up_at = seconds()
         unreached = DependencyState(is_up=False, since=now(), reason="it was not reached yet")
         self._states: dict[Name, DependencyState] = {"database": unreached, "kafka": unreached}
@@ -106,7 +108,12 @@ class Dependencies:
         return self._seconds() - self._all_up_at
 
     def up(self, name: Name) -> None:
-        """Record that work with it succeeded; a change is logged once."""
+        """Record that work with it succeeded; a change is logged once.
+
+        Unless other work is trying again at this moment: what answers one may refuse another.
+        """
+        if self._failing[name]:
+            return
         self._failed_at.pop(name, None)
         before = self._states[name]
         if before.is_up:
@@ -183,7 +190,13 @@ class Dependencies:
                 raise failures.pop()
             return await once()
 
-        return await self._policy(name)(attempt)
+        self._failing[name] += 1
+        try:
+            result = await self._policy(name)(attempt)
+        finally:
+            self._failing[name] -= 1
+        self.up(name)
+        return result
 
     def _policy(self, name: Name) -> AsyncRetrying:
         """Made only once something failed: each makes a hundred objects that hold one another."""
@@ -191,7 +204,6 @@ class Dependencies:
         def is_worth_another(attempt: RetryCallState) -> bool:
             outcome = attempt.outcome
             if outcome is None or not outcome.failed:
-                self.up(name)
                 return False
             error = outcome.exception()
             if error is None or not is_absence(name, error):

@@ -82,6 +82,26 @@ async def test_a_call_is_repeated_until_the_dependency_answers(
     ) == pytest.approx(12)
 
 
+async def test_what_answers_one_and_refuses_another_is_down_until_nobody_is_refused(
+    dependencies: Dependencies,
+) -> None:
+    renewed = asyncio.Event()
+
+    async def refused() -> str:
+        if renewed.is_set():
+            return "written"
+        await dependencies.retrying("database", Flaky(0, OSError()), "the lease is renewed")
+        states.append(dependencies.is_up("database"))
+        if len(states) == 5:
+            renewed.set()
+        raise asyncpg.InsufficientPrivilegeError("permission denied")
+
+    states: list[bool] = []
+    assert await dependencies.retrying("database", refused) == "written"
+    assert states == [True, False, False, False, False]
+    assert dependencies.is_up("database")
+
+
 async def test_a_long_absence_is_told_every_ten_seconds(
     dependencies: Dependencies, clock: FakeClock
 ) -> None:
