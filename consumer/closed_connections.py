@@ -21,9 +21,9 @@ def tell_of_closed_connections() -> None:
 
 def send_or_tell(
     connection: AIOKafkaConnection,
-    request: Any,
+    request: Any,  # noqa: ANN401  aiokafka's
     *args: object,
-    **named: object,  # noqa: ANN401
+    **named: object,
 ) -> Any:  # noqa: ANN401  aiokafka's
     """What `AIOKafkaConnection.send` does. Raises KafkaConnectionError where it is closed."""
     try:
