@@ -21,11 +21,12 @@ demo: setup ## start Kafka and PostgreSQL here and watch requests become tickets
 test: setup ## run the whole suite on real Kafka and PostgreSQL
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-check: $(STAMP) ## lint, format, types and import contracts
+check: $(STAMP) ## lint, format, types, import contracts and released contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/ticketing contract check
 
 bench: setup ## measure speed, processor time and counts per ticket
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -6,35 +6,20 @@ A part stands between `<!-- generated: NAME -->` and `<!-- end -->`, and nobody 
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
+from consumer import contract_examples, contract_files
+from consumer.contract_story import REQUEST
 from consumer.settings import setting_docs
 from consumer.variables import table
-from handlers.entries import TopicRole, read
 from handlers.life import diagram
-from handlers.outcomes import Known, Request, Rules
-from handlers.record import StoredRecord
-from handlers.requests import decide
-from handlers.rows import rows_of
 from schemas.contract_tables import contract_tables, fields_table, topics_table
 from schemas.ticket_requested import TicketRequested
 
 ROOT = Path(__file__).parents[1]
+CONTRACT = ROOT / "docs" / "contract"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "contract.md")
-
-REQUEST: Mapping[str, object] = {
-    "request_id": "portal-4711",
-    "tenant_id": "alpine-net",
-    "customer_id": "0b7f1d0e-6f0a-4c55-9f2c-5d1f6f1f0a01",
-    "title": "No internet since this morning",
-    "description": "The modem's WAN light is off; a restart changed nothing.",
-    "priority": "urgent",
-    "ticket_type": "outage_report",
-    "assigned_team": "network_ops",
-    "affected_services": ["internet", "voip"],
-}
-DECIDED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
 
 
 def example_request() -> str:
@@ -43,14 +28,7 @@ def example_request() -> str:
 
 def example_fact() -> str:
     """What becomes of the example, by the code that decides it."""
-    value = json.dumps(REQUEST).encode()
-    record = StoredRecord("ticket.requested", 0, 0, 0, None, value, ())
-    request = read(record, TopicRole("request"), len(value))
-    if not isinstance(request, Request):
-        raise TypeError(f"the example is not valid: {request}")
-    known = Known(now=DECIDED_AT, outbox_id=1)
-    written = rows_of(decide([request], known, Rules()), known)
-    return _json_block(written.facts[0][-1])
+    return _json_block(contract_examples.example_fact())
 
 
 def _json_block(text: str) -> str:
@@ -74,7 +52,16 @@ def written_again(page: str) -> str:
     return PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]().strip()}\n\n{found[3]}", page)
 
 
+def whole_files() -> dict[Path, str]:
+    """The files that are written as wholes: those of the contract."""
+    made = contract_files.files(version("isp-ticketing"))
+    return {CONTRACT / name: text for name, text in made.items()}
+
+
 def main() -> None:
+    for path, text in whole_files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     for path in PAGES:
         path.write_text(written_again(path.read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -47,6 +47,11 @@ ENTRIES: Final = (
         is_group=True,
     ),
     Entry("sla", "Reckon with business time, and see what breaches next.", is_group=True),
+    Entry(
+        "contract",
+        "Write the contract as AsyncAPI, JSON Schema or a page, and guard it.",
+        is_group=True,
+    ),
     Entry("status", "Show lag, what waits, who has the lease and what is due."),
     Entry("pause", "Have the records of a topic wait, until somebody resumes it."),
     Entry("resume", "Have the records of a paused topic go on."),

@@ -11,6 +11,7 @@ import yaml
 from typer.main import get_command
 
 from consumer.cli.commands import ENTRIES, loaded
+from consumer.contract_story import REQUEST
 from consumer.metrics import Metrics
 from consumer.settings import setting_docs
 from consumer.variables import NOT_OURS, names_of
@@ -18,7 +19,15 @@ from handlers.workflow import TicketingService
 from schemas.decode import Decoded, decode
 from schemas.ticket_created import TicketCreated
 from schemas.ticket_requested import TicketRequested
-from tests.generated_docs import PAGES, PART, PARTS, REQUEST, ROOT, written_again
+from tests.generated_docs import (
+    CONTRACT,
+    PAGES,
+    PART,
+    PARTS,
+    ROOT,
+    whole_files,
+    written_again,
+)
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DECISIONS = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
@@ -33,6 +42,14 @@ every_page = pytest.mark.parametrize("page", TEXTS)
 def test_what_is_made_from_the_code_is_up_to_date(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
     assert written_again(page) == page, "run `make docs`"
+
+
+def test_the_files_of_the_contract_are_up_to_date() -> None:
+    made = whole_files()
+    for path, text in made.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make docs`"
+    kept = {path for path in CONTRACT.rglob("*.*") if "released" not in path.parts}
+    assert kept == made.keys()
 
 
 def test_every_part_stands_somewhere() -> None:
