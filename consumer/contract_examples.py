@@ -46,7 +46,7 @@ _LOOKED_AT: Final = (50, 61)
 def examples() -> dict[str, list[Example]]:
     """Examples by what they are: a ce_type, an inbound topic, or a dead letter topic."""
     created, known = _created(), _known_at(0)
-    ticket = _opened(created, known)
+    ticket = opened(created, known)
     found = {
         "ticket.requested": [Example(CUSTOMER, {}, dict(REQUEST))],
         "ticket.change_requested": [
@@ -166,7 +166,7 @@ def _asked_of(ticket: Ticket) -> Iterator[tuple[int, dict[str, object]]]:
         )
 
 
-def _opened(created: Created, known: Known) -> Ticket:
+def opened(created: Created, known: Known) -> Ticket:
     """The ticket as its row is read again for its first change."""
     message, now = created.request.message, known.now
     terms = zip(SlaMetric, created.levels, strict=True)
