@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import re
+import shlex
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -32,11 +36,14 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(command: Sequence[str]) -> AsyncIterator[Reader]:
+async def reading(
+    command: Sequence[str], environment: dict[str, str] | None = None
+) -> AsyncIterator[Reader]:
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
+        env=environment,
     )
     try:
         yield Reader(process)
@@ -134,3 +141,54 @@ async def test_facts_of_all_topics_are_put_in_order(world: World, tmp_path: Path
     for ticket in tickets:
         told = [(each["sequence"], each["type"]) for each in facts if each["ticket"] == ticket]
         assert told == list(enumerate(kinds, 1))
+
+
+def blocks(page: str) -> list[str]:
+    """The command blocks of a how-to page."""
+    text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text(encoding="utf-8")
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+
+
+def here(world: World, command: str, folder: Path) -> list[str]:
+    """The command for this world's broker, topics and folder, in the words of a shell."""
+    command = command.replace("127.0.0.1:9092", world.kafka)
+    command = command.replace("examples/node", str(folder / "node"))
+    command = command.replace("--topic ", f"--topic {world.prefix}")
+    if "_subscriber" in command:
+        command += f" --prefix {shlex.quote(world.prefix)}"
+    if "ubscriber" in command:
+        command += f" --group {world.prefix}{len(command)}"
+    if "-m examples" in command and "ubscriber" in command:
+        command += f" --state {folder}/{len(command)}.sqlite"
+    return ["bash", "-c", f"exec {command}" if "ubscriber" in command else command]
+
+
+async def test_the_commands_of_the_pages_do_what_they_say(world: World, tmp_path: Path) -> None:
+    await world.publish(customer(customer_id="3f2504e0-4f89-41d3-9a0c-0305e82c3301"))
+    settings = {f"TICKETING_{name}": each for name, each in world.environment.items()}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    surroundings = os.environ | settings | {"PATH": path, "NPM_CONFIG_PREFER_OFFLINE": "true"}
+    shutil.copytree(ROOT / "examples" / "node", tmp_path / "node")
+    ran = 0
+    async with world.service():
+        for block in (*blocks("publish"), *blocks("subscribe")):
+            for command in block.splitlines():
+                words = here(world, command, tmp_path)
+                if words[-1].startswith("exec"):
+                    async with reading(words, surroundings) as subscriber:
+                        (fact,) = await subscriber.facts(1)
+                        assert fact["type"] == OPENED
+                else:
+                    process = await asyncio.create_subprocess_exec(
+                        *words, cwd=ROOT, env=surroundings, stdout=asyncio.subprocess.PIPE
+                    )
+                    printed, _ = await process.communicate()
+                    assert process.returncode in ENDS.get(command, {0}), (command, printed)
+                    if "examples.publisher" in command:
+                        await world.until_rows("tickets")
+                ran += 1
+    assert ran == 7
+
+
+ENDS = {"ticketing request validate examples/requests.jsonl": {1}}
+"""It has lines that are not valid, to show what is said of them."""

@@ -35,7 +35,14 @@ TEXTS = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 }
+GUIDES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted((ROOT / "docs" / "how-to").glob("*.md"))
+}
+"""Their commands are run by scenarios."""
+
 every_page = pytest.mark.parametrize("page", TEXTS)
+every_text = pytest.mark.parametrize("page", TEXTS | GUIDES)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=[path.name for path in PAGES])
@@ -85,9 +92,9 @@ def test_a_promise_is_shown_by_tests_that_exist(promise: str) -> None:
         assert name in {getattr(node, "name", None) for node in tree.body}, f"{path} has no {name}"
 
 
-@every_page
+@every_text
 def test_every_link_leads_somewhere(page: str) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", TEXTS[page]):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", (TEXTS | GUIDES)[page]):
         if not target.startswith("https://"):
             assert ((ROOT / page).parent / target).exists(), target
 
@@ -164,9 +171,9 @@ def check_compose(arguments: list[str]) -> None:
 KNOWN = {name for doc in setting_docs() for name in names_of(doc)}
 
 
-@every_page
+@every_text
 def test_every_setting_is_one(page: str) -> None:
-    for name in re.findall(r"\bTICKETING_[A-Z_]+\b", TEXTS[page]):
+    for name in re.findall(r"\bTICKETING_[A-Z_]+\b", (TEXTS | GUIDES)[page]):
         assert name in KNOWN or name.startswith(NOT_OURS), name
 
 
