@@ -54,12 +54,12 @@ _CLEARED_BY_NULL: Final = ("ticket_type", "service_address")
 RULES: Final[Mapping[type, tuple[Rule, ...]]] = {
     TicketRequested: (
         {
-            "$comment": "A customer as origin, which is the default, is named.",
+            "$comment": "Where the origin is a customer, as by default, customer_id is required.",
             "if": _within("origin_type", _any_of(_NULL, _WORD_CUSTOMER)),
             "then": _given("customer_id"),
         },
         {
-            "$comment": "A partner as origin is named.",
+            "$comment": "Where the origin is a partner, partner_id is required.",
             "if": {"required": ["origin_type"], **_within("origin_type", _WORD_PARTNER)},
             "then": _given("partner_id"),
         },
@@ -78,7 +78,7 @@ RULES: Final[Mapping[type, tuple[Rule, ...]]] = {
     ),
     SetFields: (
         {
-            "$comment": "At least one field is set.",
+            "$comment": "At least one field of `fields` is set.",
             **_within(
                 "fields",
                 _any_of(
@@ -92,7 +92,7 @@ RULES: Final[Mapping[type, tuple[Rule, ...]]] = {
     ),
     Escalate: (
         {
-            "$comment": "It leads somewhere.",
+            "$comment": "At least one field of `to` is given.",
             **_within("to", _any_of(*map(_given, EscalationTarget.model_fields))),
         },
     ),

@@ -11,6 +11,9 @@ from tests.unit.schemas.by_schema import fits
 
 M = TypeVar("M", bound=Message)
 
+MOST_BYTES_TO_JUDGE = 1024 * 1024
+"""A validator gathers every fault of a value before it says anything."""
+
 CUSTOMER = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 PARTNER = "7d444840-9dc0-11d1-b245-5ffdce74fad2"
 TICKET = "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed"
@@ -69,7 +72,8 @@ def refused(document: object, model: type[Message] = TicketRequested) -> Invalid
     value = document if isinstance(document, bytes) else encoded(document)
     result = decode(model, value, ())
     assert isinstance(result, InvalidRecord), result
-    assert is_beyond_schemas(result) or not fits(model, value), document
+    if len(value) < MOST_BYTES_TO_JUDGE and not is_beyond_schemas(result):
+        assert not fits(model, value), document
     return result
 
 

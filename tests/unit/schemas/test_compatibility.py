@@ -182,6 +182,12 @@ def test_words_about_a_field_are_free(direction: Direction) -> None:
     assert compare([old], [new]) == []
 
 
+def test_words_about_a_rule_are_free() -> None:
+    for rules in ([{"$comment": "a", "required": ["x"]}], [{"$comment": "b", "required": ["x"]}]):
+        old = message(IN, TEXT, allOf=[{"required": ["x"]}])
+        assert compare([old], [message(IN, TEXT, allOf=rules)]) == []
+
+
 def test_names_of_definitions_are_free() -> None:
     old = message(IN, {"$ref": "#/$defs/A"}, **{"$defs": {"A": WORD}})
     new = message(IN, {"$ref": "#/$defs/B"}, **{"$defs": {"B": WORD, "C": TEXT}})
