@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from schemas.catalogue import Direction
-from schemas.schema_difference import Change, Difference, differences
+from schemas.schema_change import Change, Difference
+from schemas.schema_difference import differences
 
 Schema = Mapping[str, Any]
 

@@ -5,10 +5,11 @@ alike: a gate that stands on it errs on the safe side.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from schemas.pattern_difference import of_patterns
+from schemas.schema_change import Change, Difference
 
 Schema = Mapping[str, Any]
 
@@ -40,29 +41,6 @@ _NAMES: Final = {
     "object": "an object",
     "anything": _ANYTHING,
 }
-_REPEATED: Final = re.compile(r"\{(\d+),(\d+)\}")
-_WORDS: Final = re.compile(r"(\^\[[^\]]*\]\*\(\?:)([^()]*)(\)\[[^\]]*\]\*\$)")
-"""A pattern that is a list of words."""
-
-
-class Change(StrEnum):
-    """What a difference does to the values that a schema lets pass."""
-
-    NARROWED = "narrowed"
-    WIDENED = "widened"
-    OTHER = "other"
-    ADDED = "added"
-    """A field is named that was not: it may have been sent, but meant nothing."""
-    REMOVED = "removed"
-    """A field is named no longer."""
-
-
-class Difference(NamedTuple):
-    """path: such as `attachments[].url`; empty for the value as a whole. what: as a clause."""
-
-    path: str
-    change: Change
-    what: str
 
 
 class Walk:
@@ -81,8 +59,9 @@ class Walk:
         is_union = max(_objects(was), _objects(now)) > 1
         before, after = _by_kind(was, is_union=is_union), _by_kind(now, is_union=is_union)
         yield from _of_kinds(before, after, path)
-        for kind in before.keys() & after.keys():
-            yield from self._among(before[kind], after[kind], path)
+        for kind in before:
+            if kind in after:
+                yield from self._among(before[kind], after[kind], path)
 
     def _among(
         self, old: Sequence[Schema], new: Sequence[Schema], path: str
@@ -191,10 +170,10 @@ def _of_kinds(
             one[_NUMBER] = one.pop(_INTEGER)
             yield Difference(path, change, what)
     if _ANYTHING not in after:
-        for kind in before.keys() - after.keys():
+        for kind in sorted(before.keys() - after.keys()):
             yield Difference(path, Change.NARROWED, f"is no longer {kind}")
     if _ANYTHING not in before:
-        for kind in after.keys() - before.keys():
+        for kind in sorted(after.keys() - before.keys()):
             yield Difference(path, Change.WIDENED, f"may be {kind} now")
 
 
@@ -252,32 +231,7 @@ def _forms(old: Schema, new: Schema, path: str) -> Iterator[Difference]:
         elif now is None:
             yield Difference(path, Change.WIDENED, f"has no {name} any more")
         else:
-            yield Difference(path, _of_patterns(was, now), f"has another {name}")
-
-
-def _of_patterns(was: str, now: str) -> Change:
-    """Two lists of words, or one form of two lengths, can be compared; other patterns can't."""
-    if _REPEATED.sub("", was) == _REPEATED.sub("", now):
-        return _of_lengths(_REPEATED.findall(was), _REPEATED.findall(now))
-    old, new = _WORDS.fullmatch(was), _WORDS.fullmatch(now)
-    if old and new and (old[1], old[3]) == (new[1], new[3]):
-        return _of_sets(set(old[2].split("|")), set(new[2].split("|")))
-    return Change.OTHER
-
-
-def _of_lengths(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> Change:
-    """Between how often two patterns repeat what they have in common."""
-    least = [int(now[0]) - int(was[0]) for was, now in zip(old, new, strict=True)]
-    most = [int(now[1]) - int(was[1]) for was, now in zip(old, new, strict=True)]
-    if max(least) <= 0 <= min(most):
-        return Change.WIDENED
-    return Change.NARROWED if max(most) <= 0 <= min(least) else Change.OTHER
-
-
-def _of_sets(old: set[str], new: set[str]) -> Change:
-    if old < new:
-        return Change.WIDENED
-    return Change.NARROWED if new < old else Change.OTHER
+            yield Difference(path, of_patterns(was, now), f"has another {name}")
 
 
 def _rules(old: Schema, new: Schema, path: str) -> Iterator[Difference]:
