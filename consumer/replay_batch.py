@@ -169,8 +169,12 @@ class ReplayBatches:
         again: set[Coordinates] = set()
         closed: set[Coordinates] = set()
         for row in await letter_steps.lock(connection, mine):
-            lives = is_open(row, retry_rejected=self._retry_rejected)
-            (again if lives else closed).add(tuple(row)[:4])
+            place: Coordinates = tuple(row)[:4]
+            outcome = row["outcome"]
+            if self._retry_rejected and outcome == Outcome.PARKED:  # and what became of it since
+                outcome = await _own_outcome(connection, place)
+            lives = is_open(row, outcome, retry_rejected=self._retry_rejected)
+            (again if lives else closed).add(place)
         return Letters(again, closed)
 
     async def _pass_settled_over(
@@ -190,7 +194,7 @@ class ReplayBatches:
             elif isinstance(entry, Broken) and not (
                 place in letters.again or place in letters.closed
             ):
-                outcome = await _own_outcome(connection, entry)
+                outcome = await _own_outcome(connection, place)
                 if outcome is None:
                     left.append(entry)
                 else:
@@ -201,12 +205,17 @@ class ReplayBatches:
         return tally, left
 
 
-def is_open(letter: Any, *, retry_rejected: bool) -> bool:  # noqa: ANN401  a row of letter_steps.lock
-    """Whether a dead letter is decided again.
+def is_open(
+    letter: Any,  # noqa: ANN401  a row of letter_steps.lock
+    outcome: str | None,
+    *,
+    retry_rejected: bool,
+) -> bool:
+    """Whether a dead letter is decided again. outcome: what its record is by now.
 
     What somebody discarded, or handled with another value than the record's, stays as it is.
     """
-    is_retried = retry_rejected and letter["outcome"] == Outcome.REJECTED
+    is_retried = retry_rejected and outcome == Outcome.REJECTED
     match letter["state"]:
         case state if state in UNDECIDED:
             return True
@@ -216,9 +225,9 @@ def is_open(letter: Any, *, retry_rejected: bool) -> bool:  # noqa: ANN401  a ro
             return is_retried and state == RESOLVED
 
 
-async def _own_outcome(connection: asyncpg.Connection, broken: Broken) -> str | None:
+async def _own_outcome(connection: asyncpg.Connection, place: Coordinates) -> str | None:
     """What the record became when it could be read. An older topic's record is another."""
-    topic, partition, offset, timestamp = coordinates(broken.record)
+    topic, partition, offset, timestamp = place
     for decided in await request_reading.by_record(connection, topic, partition, offset):
         if _milliseconds(decided.decided_at + CLOCKS_DIFFER_BY) >= timestamp:
             return decided.outcome

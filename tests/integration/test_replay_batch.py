@@ -12,11 +12,13 @@ from aiokafka import TopicPartition
 from consumer.bookmarks import Bookmarks, RememberedBookmarks, StoredBookmarks
 from consumer.replay_batch import ReplayBatches
 from consumer.replay_lane import Item, Portion
-from db import replays
+from db import letter_steps, replays
 from db.replays import Position
+from handlers.again import decide_again
 from handlers.batch import Entry
+from handlers.record import coordinates
 from tests.integration.batch_stage import BatchStage, WatchedPool, staged
-from tests.records import asked, broken
+from tests.records import asked, broken, customer_change, some_id
 
 pytestmark = pytest.mark.integration
 
@@ -39,6 +41,8 @@ def batches(
     stage: BatchStage,
     pool: Any = None,  # noqa: ANN401  a pool of any kind
     bookmarks: Bookmarks | None = None,
+    *,
+    retry_rejected: bool = False,
 ) -> ReplayBatches:
     return ReplayBatches(
         pool or stage.watched,
@@ -46,7 +50,7 @@ def batches(
         stage.setting,
         bookmarks or StoredBookmarks(REPLAY),
         actor="ops",
-        retry_rejected=False,
+        retry_rejected=retry_rejected,
         on_moved=lambda _: None,
     )
 
@@ -223,3 +227,31 @@ async def test_who_waits_for_a_letter_finds_it_resolved(stage: BatchStage) -> No
         done.set()
     assert replay.tally.counts == {"scanned": 1, "matched": 1, "duplicate": 1}
     assert await stage.count("tickets") == 0
+
+
+async def test_a_letter_that_was_parked_and_then_refused_is_retried(stage: BatchStage) -> None:
+    """Its row says parked for good; what became of it since is in `requests`."""
+    ben = asked(1, 0, customer_id=some_id("Ben"))
+    assert ben.record is not None
+    place = coordinates(ben.record)
+    await stage.settle([broken(0)])
+    async with stage.transaction() as connection:
+        await letter_steps.lock(connection, [place])
+        await decide_again(connection, [ben], [place], stage.setting, actor="ops", state="redriven")
+
+    async def retried() -> dict[str, int]:
+        replay = batches(stage, bookmarks=StoredBookmarks(REPLAY), retry_rejected=True)
+        await stage.ask("UPDATE replay_positions SET next_offset = 0, counts = '{}'")
+        await replay.settle(portion(ben))
+        return dict(replay.tally.counts)
+
+    assert await retried() == {"scanned": 1, "matched": 1, "duplicate": 1}, "it still waits"
+    await stage.sweep()
+    await stage.ask("UPDATE parked_requests SET grace_started_at = now() - interval '1 day'")
+    await stage.sweep()
+    assert await retried() == {"scanned": 1, "matched": 1, "still_rejected": 1}
+    await stage.settle([customer_change("Ben", 9, customer_id=some_id("Ben"))])
+    assert await retried() == {"scanned": 1, "matched": 1, "created": 1, "resolved_letters": 1}
+    (row,) = await stage.ask("SELECT state, outcome FROM dead_letters")
+    assert tuple(row) == ("resolved_by_replay", "created")
+    assert await retried() == {"scanned": 1, "matched": 1, "duplicate": 1}

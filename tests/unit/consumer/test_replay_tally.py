@@ -114,7 +114,7 @@ def test_which_letters_are_decided_again(
 ) -> None:
     def opened(state: str) -> bool:
         letter = {"state": state, "outcome": outcome, "was_edited": was_edited}
-        return is_open(letter, retry_rejected=retry_rejected)
+        return is_open(letter, outcome, retry_rejected=retry_rejected)
 
     is_retried = retry_rejected and outcome == "rejected"
     assert opened("dead")
