@@ -2,11 +2,14 @@
 
 import sys
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from consumer.cli.failures import WRONG_USE, CommandFailed
+
+FASTEST: Final = 1_000_000
+"""A second, of any --rate: what is faster is no limit."""
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and stop.")]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from consumer.cli.asking import DryRun, Yes, confirm
+from consumer.cli.asking import FASTEST, DryRun, Yes, confirm
 from consumer.cli.failures import WRONG_USE, CommandFailed, database_explained
 from consumer.cli.letter_choice import Choice, Options, check_use
 from consumer.cli.letter_filter import (
@@ -65,7 +65,8 @@ def redrive(
         bool, typer.Option("--force", help="Also changes whose ticket has moved on since.")
     ] = False,
     rate: Annotated[
-        float | None, typer.Option(min=0.01, metavar="N", help="At most so many a second.")
+        float | None,
+        typer.Option(min=0.01, max=FASTEST, metavar="N", help="At most so many a second."),
     ] = None,
     by: By = None,
     dry_run: DryRun = False,

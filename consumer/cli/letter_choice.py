@@ -47,6 +47,12 @@ def check_use(options: Options) -> None:
     """Refuse what names no letters, or names them in two ways. Raises CommandFailed."""
     if options.ids and (options.is_filtered or options.is_all or options.limit is not None):
         raise CommandFailed("Give ids, or filters, not both.", WRONG_USE)
+    if empty := [f"--{name}" for name, text in options.filters.items() if text == ""]:
+        raise CommandFailed(
+            f"{empty[0]} is empty, perhaps a variable that is not set; give a value, or leave it"
+            " out.",
+            WRONG_USE,
+        )
     if options.is_all and options.is_filtered:
         raise CommandFailed("Give filters, or --all, not both.", WRONG_USE)
     if not (options.ids or options.is_filtered or options.is_all):

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
-from consumer.cli.asking import DryRun, Yes
+from consumer.cli.asking import FASTEST, DryRun, Yes
 from consumer.cli.failures import WRONG_USE, CommandFailed
 from consumer.cli.moments import TIME_FORM
 from consumer.cli.operator import By, operator
@@ -61,7 +61,9 @@ def replay(
     ] = False,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.1, metavar="N", help="Hand over so many records a second at most."),
+        typer.Option(
+            min=0.1, max=FASTEST, metavar="N", help="Hand over so many records a second at most."
+        ),
     ] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with a replay that was stopped.")
@@ -71,9 +73,10 @@ def replay(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Hand records that came in to the handlers again; subscribers see only what is new.
+    """Hand records that came in to the handlers again.
 
-    Who accepted a request before finds it accepted. The service's group keeps its offsets.
+    Subscribers see only what is new: what was accepted before is found accepted. The service's
+    group keeps its offsets.
     """
     settings = load_settings()
     from consumer.cli.replay_choice import Choice

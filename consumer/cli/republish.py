@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
-from consumer.cli.asking import DryRun, Yes
+from consumer.cli.asking import FASTEST, DryRun, Yes
 from consumer.cli.failures import WRONG_USE, CommandFailed
 from consumer.cli.moments import TIME_FORM
 from consumer.cli.output import Json
@@ -44,7 +44,8 @@ def republish(
         ),
     ] = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, metavar="N", help="Facts a second at most.")
+        float | None,
+        typer.Option(min=0.1, max=FASTEST, metavar="N", help="Facts a second at most."),
     ] = None,
     resume: Annotated[
         str | None,

@@ -75,6 +75,13 @@ def test_every_command_has_help_with_an_example(
         (("rnu",), "No such command 'rnu'. Did you mean 'run'?"),
         (("--nope",), "No such option: --nope"),
         (("run", "--workers", "0"), "Invalid value for '--workers': '0' is not 1 or more.\n"),
+        (
+            ("dlq", "discard", "--text", "", "--reason", "a load test"),
+            "--text is empty, perhaps a variable that is not set; give a value, or leave it out.",
+        ),
+        (("dlq", "redrive", "--all", "--rate", "inf"), "Invalid value for '--rate': 'inf' is "),
+        (("replay", "--all", "--rate", "inf"), "Invalid value for '--rate': 'inf' is "),
+        (("republish", "--all", "--rate", "inf"), "Invalid value for '--rate': 'inf' is "),
         (("run", "--workers", "65"), "Invalid value for '--workers': '65' is more than 64.\n"),
         (("run", "--workers", "x"), "Invalid value for '--workers': 'x' is not a whole number.\n"),
         (("run", "--role", "king"), "Invalid value for '--role': 'king' is not one of "),
