@@ -10,7 +10,7 @@ import orjson
 
 from consumer.cli.marked_json import MarkedLine, marked_lines
 from consumer.cli.moments import shown, shown_ms
-from consumer.cli.output import print_fields, print_table, say, shortened
+from consumer.cli.output import NOTHING, print_fields, print_table, say, shortened
 from consumer.cli.place import Place
 from consumer.letter_content import Unreadable, content_of, is_event
 from consumer.letter_difference import Difference, differences
@@ -89,7 +89,7 @@ def print_letter(page: Page, now: datetime) -> None:
         )
     )
     for name, value in kept.headers:
-        say(f"header {_text(name)}: {_text(value)}")
+        say(f"header {_text(name)}: {NOTHING if value is None else _text(value)}")
     _print_steps(page, now)
     _print_later(page, now)
     say("\nvalue", "bold")
@@ -239,4 +239,8 @@ def _json(value: object) -> str:
 
 
 def _text(value: bytes | None) -> str | None:
-    return None if value is None else shortened(value.decode("utf-8", "backslashreplace"), 200)
+    """Bytes of a sender's on one line: with line ends they could look like lines of ours."""
+    if value is None:
+        return None
+    text = shortened(value.decode("utf-8", "backslashreplace"), 200)
+    return text.replace("\n", "\\n").replace("\t", "\\t")

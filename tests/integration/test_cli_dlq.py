@@ -79,6 +79,15 @@ def test_keys_sources_and_topics_are_told_apart(command: Command) -> None:
     assert ids(command, "--topic", "ticket.change_requested") == ["p.ticket.change_requested:0:0"]
 
 
+def test_what_a_sender_wrote_looks_like_no_line_of_ours(command: Command) -> None:
+    headers = [("note", b"x\nstate discarded"), ("none", None)]
+    command.handle(request(title="ab"), key=b"k\nstate  discarded", headers=headers)
+    lines = command("dlq", "show", "ticket.requested:0:0").page
+    assert [line.split()[1] for line in lines if line.startswith("state")] == ["dead"]
+    assert "header note: x\\nstate discarded" in lines
+    assert "header none: -" in lines
+
+
 def test_a_summary_counts_by_cause_and_by_source(command: Command) -> None:
     headers = [("ce_id", b"1"), ("ce_source", b"portal")]
     command.handle(request(priority="hgih"), request(priority="lwo"), headers=headers)
