@@ -105,7 +105,8 @@ async def move(
     connection: asyncpg.Connection, place: Place, next_offset: int, counts: Mapping[str, int]
 ) -> None:
     """Keep how far a partition is, in the transaction that decides what came before."""
-    await connection.execute(MOVE, *place, next_offset, orjson.dumps({str(name): number for name, number in counts.items()}).decode())
+    plain = {str(name): number for name, number in counts.items()}
+    await connection.execute(MOVE, *place, next_offset, orjson.dumps(plain).decode())
 
 
 async def finish(connection: asyncpg.Connection, replay_id: str) -> None:

@@ -46,6 +46,8 @@ def verdict(report: Report) -> str:
         if report.losses:
             broken.append(f"{counted(report.lost, 'record')} deleted unread")
         return f"The promise is broken: {', '.join(broken)}."
+    if report.is_at_rest and report.kept:
+        return f"The promise holds; {report.kept:,} that the broker does not take wait for people."
     if report.is_at_rest:
         return "The promise holds, and nothing is left to be done."
     return f"The promise holds so far: {', '.join(_waits(report.waiting))}."

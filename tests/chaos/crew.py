@@ -9,8 +9,8 @@ from random import Random
 from tests.integration.service_process import ServiceProcess, running_service
 from tests.scenarios.world import FAULTY, POLL_SECONDS, World
 
-BY_A_FAULT = frozenset({0, -signal.SIGKILL, -signal.SIGTERM})
-"""How a process ends that somebody ended. Any other end is its own, and a broken promise."""
+BY_A_FAULT = frozenset({0, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM})
+"""How a process ends that somebody ended, told once or twice. Any other end is its own."""
 
 LINES_SHOWN = 60
 """Of a service that ended by itself: a whole traceback."""

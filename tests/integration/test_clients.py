@@ -94,7 +94,7 @@ async def test_a_header_name_that_is_not_utf_8_stops_and_loses_nothing(settings:
 
     assert found == {
         b"a": ("name",),
-        b"b": (r"spoil\xff\xfe!",),
+        b"b": ("spoil\udcff\udcfe!",),
         b"c": ("name",),
         b"d": ("name",),
     }

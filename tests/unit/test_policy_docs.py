@@ -5,13 +5,14 @@ import re
 
 import pytest
 
+from consumer.contract_story import REQUEST
 from consumer.policy_file import InvalidPolicy, read_policy
 from consumer.policy_trial import tried
 from handlers.routing import compile_policy
 from handlers.sla.terms import DEFAULT_LEVELS
 from schemas.durations import duration_text
 from schemas.vocabulary import Priority, SlaMetric
-from tests.generated_docs import REQUEST, ROOT
+from tests.generated_docs import ROOT
 
 PAGE = (ROOT / "docs" / "policies.md").read_text(encoding="utf-8")
 

@@ -61,6 +61,12 @@ def test_the_last_line_is_the_verdict(
     assert capsys.readouterr().out.splitlines()[-1] == line
 
 
+def test_what_the_broker_does_not_take_is_part_of_the_verdict() -> None:
+    assert verdict(replace(WELL, kept=2)) == (
+        "The promise holds; 2 that the broker does not take wait for people."
+    )
+
+
 def test_all_that_can_be_found_and_can_wait_has_its_words() -> None:
     assert MEANINGS.keys() == set(Breach)
     assert WAITS.keys() == AT_REST.keys()
