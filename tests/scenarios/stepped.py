@@ -15,8 +15,10 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from consumer import clock
 
-STEPS = (0.0, 3_600.0, -7_200.0, 86_400.0, -31_536_000.0, 0.5)
-"""In seconds: an hour, two back, a day, a year back, and half a second."""
+STEPS = (0.0, 3_600.0, -7_200.0, 86_400.0, -432_000.0, 0.5)
+"""In seconds: an hour, two back, a day, five days back, and half a second.
+
+Not beyond a week: retention goes by these stamps, and would delete at once what was published."""
 
 SECONDS_BETWEEN = 0.3
 

@@ -9,7 +9,7 @@ COUNT = 500
 
 
 async def test_a_clock_that_is_set_forwards_and_backwards_decides_nothing(world: World) -> None:
-    """A day ahead no grace is over and no ticket is late; a year back nothing waits for ever."""
+    """A day ahead no grace is over and no ticket is late; days back nothing waits for ever."""
     world.options["UNKNOWN_CUSTOMER_GRACE_SECONDS"] = "3600"
     await world.publish(customer())
     stranger = requested("late", customer_id=party_id("late"), priority="urgent")

@@ -39,6 +39,11 @@ class TopicKeeper:
             self._admin.create_partitions([NewPartitions(self._name(topic), partitions)])
         )
 
+        async def is_known() -> bool:  # brokers hear of it from the controller
+            return await self.partitions(topic) == partitions
+
+        await self._world.until(is_known, f"{topic} has {partitions} partitions")
+
     async def delete_records(self, topic: str, partition: int, *, before: int) -> None:
         """Do what retention does: the partition begins at that offset from now on."""
         end = TopicPartition(self._name(topic), partition, before)

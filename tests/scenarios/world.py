@@ -281,7 +281,7 @@ class World:
     async def check(self) -> Report:
         """Nothing is left to do, and the promise held."""
         report = await self.report()
-        assert report.violations == ()
+        assert report.violations == (), report.violations
         assert report.is_at_rest, report
         assert report.tickets == await self.count("tickets")
         return report
