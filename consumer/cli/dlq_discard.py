@@ -17,6 +17,7 @@ from consumer.cli.letter_filter import (
     Text,
     Topic,
     Until,
+    Wanted,
 )
 from consumer.cli.letter_run import All, Ids, Most, Results, chosen, opened, touched
 from consumer.cli.operator import By, operator
@@ -49,17 +50,8 @@ def discard(
     as_json: Json = False,
 ) -> None:
     """Discard dead letters that nobody has decided about: they stay on record, with the reason."""
-    filters = {
-        "since": since,
-        "until": until,
-        "topic": topic,
-        "tenant": tenant,
-        "source": source,
-        "error": error,
-        "key": key,
-        "text": text,
-    }
-    options = Options(ids or [], filters, state, is_all, limit)
+    wanted = Wanted(since, until, topic, tenant, source, error, key, text)
+    options = Options(ids or [], wanted, state, is_all, limit)
     check_use(options)
     why, actor = _reason(reason), operator(by)
     settings = load_settings()

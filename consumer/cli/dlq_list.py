@@ -18,7 +18,7 @@ from consumer.cli.letter_filter import (
     Text,
     Topic,
     Until,
-    filter_of,
+    Wanted,
 )
 from consumer.cli.letter_page import print_letters, summary_json
 from consumer.cli.moments import shown
@@ -50,23 +50,12 @@ def list_letters(
 ) -> None:
     """List the newest dead letters that fit everything named."""
     settings = load_settings()
+    named = Wanted(since, until, topic, tenant, source, error, key, text)
 
     async def look() -> tuple[datetime, list[Summary], list[Alike], int]:
         async with reading(settings) as connection:
             now = await connection.fetchval("SELECT now()")
-            wanted = filter_of(
-                settings,
-                now,
-                since=since,
-                until=until,
-                tenant=tenant,
-                topic=topic,
-                source=source,
-                error=error,
-                key=key,
-                text=text,
-                states=None if state is None else [state],
-            )
+            wanted = named.filter(settings, now, None if state is None else [state])
             if not summary:
                 return now, await letter_search.newest(connection, wanted, limit), [], 0
             total = await letter_search.count(connection, wanted)

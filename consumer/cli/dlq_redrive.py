@@ -18,6 +18,7 @@ from consumer.cli.letter_filter import (
     Text,
     Topic,
     Until,
+    Wanted,
 )
 from consumer.cli.letter_run import All, Ids, Most, Results, chosen, opened, touched
 from consumer.cli.operator import By, operator
@@ -74,17 +75,8 @@ def redrive(
     as_json: Json = False,
 ) -> None:
     """Have dead letters decided again under the rules of now: as they are, or edited."""
-    filters = {
-        "since": since,
-        "until": until,
-        "topic": topic,
-        "tenant": tenant,
-        "source": source,
-        "error": error,
-        "key": key,
-        "text": text,
-    }
-    options = Options(ids or [], filters, state, is_all, limit)
+    wanted = Wanted(since, until, topic, tenant, source, error, key, text)
+    options = Options(ids or [], wanted, state, is_all, limit)
     check_use(options)
     edit = _edit(puts or [], patch, value_from, is_new=new_identity)
     order = Order(operator(by), edit, new_identity, force, dry_run, rate)

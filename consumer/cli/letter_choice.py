@@ -1,12 +1,12 @@
 """Which letters a command is to change: named ones, those that fit, or all that are undecided."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import asyncpg
 
 from consumer.cli.failures import WRONG_USE, CommandFailed
-from consumer.cli.letter_filter import State, describe, filter_of
+from consumer.cli.letter_filter import State, Wanted, describe
 from consumer.cli.letter_page import place_of
 from consumer.cli.place import Place, parse_place
 from consumer.letter_groups import Cause, by_cause
@@ -20,17 +20,17 @@ from handlers.again import UNDECIDED
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was given. filters: the options of `filter_of` by name, None where not given."""
+    """What was given."""
 
     ids: Sequence[str]
-    filters: dict[str, str | None]
+    wanted: Wanted
     state: State | None
     is_all: bool
     limit: int | None
 
     @property
     def is_filtered(self) -> bool:
-        return self.state is not None or any(each is not None for each in self.filters.values())
+        return self.state is not None or self.wanted != Wanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def check_use(options: Options) -> None:
     """Refuse what names no letters, or names them in two ways. Raises CommandFailed."""
     if options.ids and (options.is_filtered or options.is_all or options.limit is not None):
         raise CommandFailed("Give ids, or filters, not both.", WRONG_USE)
-    if empty := [f"--{name}" for name, text in options.filters.items() if text == ""]:
+    if empty := [f"--{name}" for name, text in asdict(options.wanted).items() if text == ""]:
         raise CommandFailed(
             f"{empty[0]} is empty, perhaps a variable that is not set; give a value, or leave it"
             " out.",
@@ -75,7 +75,7 @@ async def choose(connection: asyncpg.Connection, settings: Settings, options: Op
         return await _named(connection, settings, options.ids)
     now = await connection.fetchval("SELECT now()")
     states = sorted(UNDECIDED) if options.state is None else [options.state]
-    wanted = filter_of(settings, now, **options.filters, states=states)
+    wanted = options.wanted.filter(settings, now, states)
     wanted = replace(wanted, until=wanted.until or now)  # what fails from now on was not asked for
     found = await letter_search.alike(connection, wanted)
     number = await letter_search.count(connection, wanted)

@@ -1,6 +1,7 @@
 """Which dead letters a command is about, as its options name them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final
@@ -51,32 +52,33 @@ Text = Annotated[
 InState = Annotated[State | None, typer.Option("--state", help="In this state.")]
 
 
-def filter_of(
-    settings: Settings,
-    now: datetime,
-    *,
-    since: str | None = None,
-    until: str | None = None,
-    tenant: str | None = None,
-    topic: str | None = None,
-    source: str | None = None,
-    error: str | None = None,
-    key: str | None = None,
-    text: str | None = None,
-    states: Sequence[str] | None = None,
-) -> Filter:
-    """The filter that these options make. Raises CommandFailed."""
-    return Filter(
-        since=_time("--since", since, now),
-        until=_time("--until", until, now),
-        topics=None if topic is None else sorted({topic, settings.topic_prefix + topic}),
-        tenant_id=tenant,
-        source=source,
-        error_class=error,
-        key=None if key is None else parse_key(key),
-        text=text,
-        states=states,
-    )
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options above as they were given, None where they were not."""
+
+    since: str | None = None
+    until: str | None = None
+    topic: str | None = None
+    tenant: str | None = None
+    source: str | None = None
+    error: str | None = None
+    key: str | None = None
+    text: str | None = None
+
+    def filter(self, settings: Settings, now: datetime, states: Sequence[str] | None) -> Filter:
+        """The filter that they make, with these states. Raises CommandFailed."""
+        topic = self.topic
+        return Filter(
+            since=_time("--since", self.since, now),
+            until=_time("--until", self.until, now),
+            topics=None if topic is None else sorted({topic, settings.topic_prefix + topic}),
+            tenant_id=self.tenant,
+            source=self.source,
+            error_class=self.error,
+            key=None if self.key is None else parse_key(self.key),
+            text=self.text,
+            states=states,
+        )
 
 
 def parse_key(text: str) -> bytes:
