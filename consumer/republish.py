@@ -6,28 +6,24 @@ not published yet is left to the relay: a marked copy must not come before the f
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
-import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from consumer import clock
-from consumer import transaction as transactions
 from consumer.delivery import Delivered, Delivery
 from consumer.dependencies import Dependencies
 from consumer.metrics import Metrics
 from consumer.outgoing import Outgoing, Place, fact_key, facts_going_out
+from consumer.pace import Pace
+from consumer.past_facts import PastFacts
 from consumer.publisher import Publisher
-from consumer.transaction import transaction
-from db import past_facts
-from db.past_facts import Filter, Past, Position
+from db.past_facts import Past, Position
 from schemas.envelope import REPLAYED
-
-FACTS_LOOKED_AT: Final = 20_000
-"""How many are looked at in one statement; of those that are wanted only the keys are kept."""
 
 FACTS_AT_ONCE: Final = 500
 BYTES_AT_ONCE: Final = 4 * 1024 * 1024
@@ -40,22 +36,6 @@ MISSING_SECONDS: Final = 5.0
 REFUSALS_KEPT: Final = 1_000
 
 NO_TOPIC: Final = "The topic does not exist any more."
-
-BEGIN: Final = f"{transactions.BEGIN}; SET LOCAL enable_mergejoin = off; SET TRANSACTION READ ONLY"
-
-T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Census:
-    """What there is to send. by_type: how many of each; unpublished: how many are left out."""
-
-    by_type: Counter[str] = field(default_factory=Counter)
-    unpublished: int = 0
-
-    @property
-    def facts(self) -> int:
-        return self.by_type.total()
 
 
 class NotTaken(NamedTuple):
@@ -85,75 +65,6 @@ class Sent:
         return self.by_type.total()
 
 
-class PastFacts:
-    """What is wanted, a stretch at a time, in the order in which it is sent.
-
-    after: where an earlier run stopped. Bounded by what there is when `bounded` is awaited.
-    """
-
-    def __init__(
-        self,
-        pool: asyncpg.Pool,
-        dependencies: Dependencies,
-        wanted: Filter,
-        after: Position | None = None,
-    ) -> None:
-        self._pool = pool
-        self._dependencies = dependencies
-        self._wanted = wanted
-        self._after = after
-        self._bounds = 0, 0
-
-    async def bounded(self) -> None:
-        """Fix where it begins and ends, so that it has an end."""
-        self._bounds = await self._asked(past_facts.bounds, self._wanted)
-
-    async def stretches(self) -> AsyncIterator[tuple[int, list[Past]]]:
-        """How many facts were looked at, about, and those of them that are wanted."""
-        if self._wanted.subject is not None:
-            found = await self._asked(past_facts.keys_of_subject, self._wanted)
-            yield len(found), self._beyond(found)
-            return
-        start, end = self._bounds
-        if self._after is not None:
-            start = max(start, self._after.outbox_id - 1)
-        while start < end:
-            stop = await self._asked(_stretch_end, start, end)
-            yield (
-                FACTS_LOOKED_AT,
-                self._beyond(await self._asked(past_facts.keys, self._wanted, start, stop)),
-            )
-            start = stop
-
-    async def read(self, facts: Sequence[Past]) -> list[asyncpg.Record]:
-        """These in full (db.outbox.FACT)."""
-        return await self._asked(past_facts.facts, [each.position for each in facts])
-
-    def _beyond(self, found: list[Past]) -> list[Past]:
-        if self._after is None:
-            return found
-        return [each for each in found if each.position > self._after]
-
-    async def _asked(self, question: Callable[..., Awaitable[T]], *arguments: object) -> T:
-        """Waits for the database."""
-
-        async def ask() -> T:
-            async with transaction(self._pool, begin=BEGIN) as connection:
-                return await question(connection, *arguments)
-
-        return await self._dependencies.retrying("database", ask)
-
-
-async def census(facts: PastFacts, looked_at: Callable[[int], None]) -> Census:
-    """Count by type; looked_at: told how many more were looked at."""
-    found = Census()
-    async for number, wanted in facts.stretches():
-        found.by_type.update(each.ce_type for each in wanted if each.is_published)
-        found.unpublished += sum(not each.is_published for each in wanted)
-        looked_at(number)
-    return found
-
-
 class Republisher:
     """Sends past facts again. topic_of: the full name of a ce_type's topic.
 
@@ -177,11 +88,10 @@ class Republisher:
         self._facts = facts
         self._topic_of = topic_of
         self._rate = rate
+        self._pace = Pace(rate, seconds)
         self._on_sent = on_sent
         self._on_refused = on_refused
-        self._seconds = seconds
         self._stopping = asyncio.Event()
-        self._free_at = seconds()
         self._publisher = Publisher(
             producer,
             may_send=_always,
@@ -207,7 +117,7 @@ class Republisher:
         try:
             async for _, wanted in self._facts.stretches():
                 for portion in portions(wanted, most_at_once(self._rate)):
-                    await self._pace(sum(each.is_published for each in portion))
+                    await self._wait_for_turn(sum(each.is_published for each in portion))
                     if self._stopping.is_set():
                         return False
                     await self._send(portion)
@@ -215,19 +125,10 @@ class Republisher:
         finally:
             await self._publisher.abandon()
 
-    async def _pace(self, facts: int) -> None:
-        """Wait for the turn of so many facts. An outage is not made up for by a burst."""
-        if self._rate is None:
-            return
-        left = self._free_at - self._seconds()
-        self._free_at = max(self._free_at, self._seconds()) + facts / self._rate
-        if left <= 0:
-            return
-        try:
-            async with asyncio.timeout(left):
+    async def _wait_for_turn(self, facts: int) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.seconds_until(facts)):
                 await self._stopping.wait()
-        except TimeoutError:
-            return
 
     async def _send(self, portion: Sequence[Past]) -> None:
         published = {_key(each): each for each in portion if each.is_published}
@@ -299,10 +200,6 @@ def _fact_key(fact: Outgoing) -> _Key:
 def _place_alone(fact: Outgoing) -> Place:
     """No fact waits for another: one that is refused was published in its turn long ago."""
     return fact_key(fact), 0
-
-
-async def _stretch_end(connection: asyncpg.Connection, start: int, end: int) -> int:
-    return await past_facts.stretch_end(connection, start, end, facts=FACTS_LOOKED_AT)
 
 
 def _always() -> None:

@@ -97,7 +97,8 @@ def republish(
             " without any of them.",
             WRONG_USE,
         )
-    from consumer.cli.republishing import Errand, send_again
+    from consumer.cli.republish_plan import Errand
+    from consumer.cli.republishing import send_again
 
     errand = Errand(choice, to_topic, rate, resume)
     send_again(settings, errand, yes=yes, dry_run=dry_run, as_json=as_json)

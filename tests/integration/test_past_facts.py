@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from consumer import transaction as transactions
-from consumer.republish import BEGIN
+from consumer.past_facts import BEGIN
 from db import held_release, past_facts
 from db.connect import connect
 from db.past_facts import LONGEST_TRANSACTION, Filter

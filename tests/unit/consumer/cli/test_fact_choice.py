@@ -8,7 +8,7 @@ import pytest
 from consumer.cli.fact_choice import meant, told, words
 from consumer.cli.failures import CommandFailed
 from consumer.cli.outages import sentence_of
-from consumer.cli.republishing import cursor_text, parse_cursor
+from consumer.cli.republish_plan import cursor_text, parse_cursor
 from db.past_facts import Filter, Position
 
 SUBJECT = "00000000-0000-4000-8000-000000000000"
