@@ -80,7 +80,8 @@ def replay(
     """
     settings = load_settings()
     from consumer.cli.replay_choice import Choice
-    from consumer.cli.replaying import Manner, carry_on, set_out
+    from consumer.cli.replay_run import Manner
+    from consumer.cli.replaying import carry_on, set_out
 
     choice = Choice(
         topics=tuple(topic or ()),
