@@ -11,6 +11,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -116,11 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     topics = [given.prefix + name for name in TOPICS]
     consumer = subscribe(given.bootstrap_servers, given.group, topics)
     try:
-        with Seen(given.state) as seen:
+        with suppress(KeyboardInterrupt), Seen(given.state) as seen:
             for fact in facts_in_order(consumer, Reorder(seen, given.patience)):
                 print(fact.line(), flush=True)  # noqa: T201  what it does with a fact
-    except KeyboardInterrupt:
-        pass
     finally:
         consumer.close()
 

@@ -6,6 +6,7 @@ the first time, so one number for each topic and ticket tells what is new: the h
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaException
 
@@ -62,11 +63,9 @@ def main() -> None:
     given = parser.parse_args()
     consumer = subscribe(given.bootstrap_servers, given.group, given.topic)
     try:
-        with Seen(given.state) as seen:
+        with suppress(KeyboardInterrupt), Seen(given.state) as seen:
             for fact in new_facts(consumer, seen):
                 print(fact.line(), flush=True)  # noqa: T201  what it does with a fact
-    except KeyboardInterrupt:
-        pass
     finally:
         consumer.close()
 

@@ -128,6 +128,19 @@ async def test_a_trace_is_carried_through(world: World) -> None:
 
 
 async def test_a_position_that_retention_deleted_is_told_and_left_behind(world: World) -> None:
+    await lose_fifteen(world)
+    async with world.service() as service:
+        line = await service.line("position.lost")
+        report = await world.come_to_rest()
+    assert (line["lost_offset"], line["resumed_offset"]) == (10, 25)
+    assert report.outcomes == {"applied": 1, "created": 5}
+    rows = await world.ask("SELECT lost_offset, resumed_offset FROM lost_positions")
+    assert [tuple(row) for row in rows] == [(10, 25)]
+    assert await world.count("tickets") == 15
+
+
+async def lose_fifteen(world: World) -> None:
+    """Of 30 records the service has handled 10, and 5 are left of the others."""
     await world.make_topics_named("requests.one", partitions=1)
     world.options["REQUEST_TOPICS"] = "requests.one"
     await world.make_topics()
@@ -137,14 +150,6 @@ async def test_a_position_that_retention_deleted_is_told_and_left_behind(world: 
         await world.come_to_rest_and_leave(service)
     await world.publish(*[requested(number).on("requests.one") for number in range(10, 30)])
     delete_before(world, "requests.one", 25)
-    async with world.service() as service:
-        line = await service.line("position.lost")
-        report = await world.come_to_rest()
-    assert (line["lost_offset"], line["resumed_offset"]) == (10, 25)
-    assert report.outcomes == {"applied": 1, "created": 5}
-    rows = await world.ask("SELECT lost_offset, resumed_offset FROM lost_positions")
-    assert [tuple(row) for row in rows] == [(10, 25)]
-    assert await world.count("tickets") == 15
 
 
 def delete_before(world: World, topic: str, offset: int) -> None:

@@ -34,7 +34,7 @@ from tests.scenarios.messages import (
     request,
     requested,
 )
-from tests.scenarios.test_upstream import delete_before
+from tests.scenarios.test_upstream import delete_before, lose_fifteen
 from tests.scenarios.world import World
 
 
@@ -305,15 +305,7 @@ async def test_a_topic_that_was_made_anew_accuses_nobody(world: World) -> None:
 
 async def test_what_retention_deleted_unread_is_a_loss(world: World) -> None:
     """Before the service has met it, and afterwards, when it has reported it."""
-    await world.make_topics_named("requests.one", partitions=1)
-    world.options["REQUEST_TOPICS"] = "requests.one"
-    await world.make_topics()
-    await world.publish(customer())
-    async with world.service() as service:
-        await world.publish(*[requested(number).on("requests.one") for number in range(10)])
-        await world.come_to_rest_and_leave(service)
-    await world.publish(*[requested(number).on("requests.one") for number in range(10, 30)])
-    delete_before(world, "requests.one", 25)
+    await lose_fifteen(world)
     said = await ticketing(world, "verify")
     assert said.code == 1
     assert "requests.one:0 (offsets 10 to 24) were deleted before the group had read" in said.out
