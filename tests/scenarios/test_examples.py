@@ -44,12 +44,20 @@ async def reading(
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         env=environment,
+        preexec_fn=_hear_of_interrupts,
     )
     try:
         yield Reader(process)
     finally:
         process.send_signal(signal.SIGINT)
-        assert await process.wait() == 0
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            code = await process.wait()
+        assert code == 0
+
+
+def _hear_of_interrupts() -> None:
+    """As in a terminal: who runs the tests in the background may have SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def python_example(world: World, name: str, *options: str) -> list[str]:
